@@ -1,0 +1,303 @@
+import { createSecretKey, type KeyObject } from 'node:crypto';
+import { resolve } from 'node:path';
+import proxyAddr from 'proxy-addr';
+import { z } from 'zod';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+/** The same texts by field name, defaults filled in. */
+type Input = Readonly<Record<string, string | undefined>>;
+
+/** The configuration cannot be used. `problems` holds one sentence for each fault, each with what to do about it. */
+export class ConfigError extends Error {
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(`The configuration has ${problems.length} problem(s):\n${problems.map((p) => `  - ${p}`).join('\n')}`);
+    this.name = 'ConfigError';
+    this.problems = problems;
+  }
+}
+
+const UNIT_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+
+/** Parses `90s`, `15m`, `24h`, `7d` or `500ms` to milliseconds; undefined for anything else, zero included. */
+export function parseDuration(text: string): number | undefined {
+  const match = /^([1-9]\d{0,8})(ms|s|m|h|d)$/.exec(text);
+  return match ? Number(match[1]) * UNIT_MS[match[2] as keyof typeof UNIT_MS] : undefined;
+}
+
+const text = z.string();
+const duration = text.transform((value, ctx) => {
+  const ms = parseDuration(value);
+  if (ms !== undefined) return ms;
+  ctx.addIssue('write a duration above zero as 90s, 15m, 24h or 7d');
+  return z.NEVER;
+});
+const integer = (min: number, max: number) =>
+  text
+    .regex(/^\d{1,9}$/, `write a whole number from ${min} to ${max}`)
+    .transform(Number)
+    .refine((n) => n >= min && n <= max, `write a whole number from ${min} to ${max}`);
+const flag = text
+  .regex(/^(1|0|true|false|on|off)$/i, 'write 1 or 0')
+  .transform((value) => /^(1|true|on)$/i.test(value));
+const decimal = text.regex(/^(0|[1-9]\d{0,14})(\.\d{1,8})?$/, 'write a decimal amount, for instance 10000 or 2500.50');
+const address = text.regex(/^[^\s/:]+:\d{1,5}$|^\[[0-9a-f:]+\]:\d{1,5}$/i, 'write host:port');
+const urlOf = (protocols: readonly string[], example: string) =>
+  text.refine((value) => URL.canParse(value) && protocols.includes(new URL(value).protocol), `write ${example}`);
+const postgresUrl = urlOf(['postgresql:', 'postgres:'], 'postgresql://user:password@host:5432/database');
+const origin = urlOf(['http:', 'https:'], 'an origin such as https://trade.example.com').transform(
+  (value) => new URL(value).origin,
+);
+const identifier = text.regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, 'use letters, digits, dot, dash and underscore');
+const directory = text.transform((value) => resolve(value));
+const secret = text.min(32, 'use at least 32 characters, for instance from: openssl rand -base64 48');
+
+/** Secret bytes are kept as a KeyObject: it is fast to reuse, and neither a log line nor JSON.stringify shows it. */
+const keyBytes = (accepts: (length: number) => boolean, how: string) =>
+  text.transform((value, ctx): KeyObject => {
+    const bytes = Buffer.from(value, 'base64');
+    if (/^[A-Za-z0-9+/_-]+={0,2}$/.test(value) && accepts(bytes.length)) return createSecretKey(bytes);
+    ctx.addIssue(how);
+    return z.NEVER;
+  });
+
+const proxies = text.transform((value, ctx) => {
+  const list = value.split(',').flatMap((part) => part.trim() || []);
+  try {
+    proxyAddr.compile(list);
+    return list;
+  } catch {
+    ctx.addIssue('write addresses or networks separated by commas, for instance 10.0.0.0/8,loopback');
+    return z.NEVER;
+  }
+});
+
+interface Field<S extends z.ZodType = z.ZodType> {
+  readonly env: string;
+  readonly schema: S;
+}
+
+/** A value of the environment with its default, which may differ in production. An empty variable counts as unset. */
+function field<S extends z.ZodType>(env: string, schema: S, fallback: string, inProduction = fallback) {
+  return { env, schema, fallback, inProduction };
+}
+const optional = <S extends z.ZodType>(env: string, schema: S) => ({ env, schema: schema.optional() });
+const required = <S extends z.ZodType>(env: string, schema: S) => ({ env, schema });
+
+const NO_PROXY = ',';
+
+/** Every variable, one line each. Durations become milliseconds, amounts stay decimal strings in the base currency. */
+const FIELDS = {
+  port: field('PORT', integer(0, 65535), '3000'),
+  host: field('HOST', text, '127.0.0.1', '0.0.0.0'),
+  publicOrigin: optional('PUBLIC_ORIGIN', origin),
+  databaseUrl: required('DATABASE_URL', postgresUrl),
+  databaseOwnerUrl: optional('DATABASE_OWNER_URL', postgresUrl),
+  poolMax: field('DB_POOL_MAX', integer(2, 30), '30'),
+  poolAcquireTimeout: field('DB_ACQUIRE_TIMEOUT', duration, '5s'),
+  poolIdleTimeout: field('DB_IDLE_TIMEOUT', duration, '30s'),
+  poolStatementTimeout: field('DB_STATEMENT_TIMEOUT', duration, '30s'),
+  temporalAddress: field('TEMPORAL_ADDRESS', address, '127.0.0.1:7233', ''),
+  temporalNamespace: field('TEMPORAL_NAMESPACE', identifier, 'default'),
+  temporalTlsEnabled: field('TEMPORAL_TLS', flag, '0'),
+  temporalTlsCa: optional('TEMPORAL_TLS_CA', directory),
+  temporalTlsCert: optional('TEMPORAL_TLS_CERT', directory),
+  temporalTlsKey: optional('TEMPORAL_TLS_KEY', directory),
+  temporalTlsServerName: optional('TEMPORAL_TLS_SERVER_NAME', text),
+  temporalUiUrl: optional('TEMPORAL_UI_URL', urlOf(['http:', 'https:'], 'a URL such as http://127.0.0.1:8233')),
+  taskQueuePrefix: field('TASK_QUEUE_PREFIX', identifier, 'tradeguard'),
+  sessionSecret: required('SESSION_SECRET', secret),
+  sessionSecretPrevious: optional('SESSION_SECRET_PREVIOUS', secret),
+  encryptionPassphrase: optional('ENCRYPTION_PASSPHRASE', text.min(16, 'use at least 16 characters')),
+  encryptionKey: optional(
+    'ENCRYPTION_KEY',
+    keyBytes((n) => n === 32, 'write exactly 32 random bytes in base64: openssl rand -base64 32'),
+  ),
+  auditKey: required(
+    'AUDIT_KEY',
+    keyBytes((n) => n >= 32, 'write at least 32 random bytes in base64: openssl rand -base64 32'),
+  ),
+  dataDir: field('DATA_DIR', directory, '.data'),
+  smtpUrl: optional('SMTP_URL', urlOf(['smtp:', 'smtps:'], 'smtps://user:password@host:465')),
+  mailFrom: field('MAIL_FROM', text, 'Tradeguard <security@tradeguard.localhost>'),
+  mailDirGiven: optional('MAIL_DIR', directory),
+  lockoutThreshold: field('LOCKOUT_THRESHOLD', integer(1, 100), '5'),
+  lockoutWindow: field('LOCKOUT_WINDOW', duration, '15m'),
+  lockoutDuration: field('LOCKOUT_DURATION', duration, '15m'),
+  quarantineReviewWindow: field('QUARANTINE_REVIEW_WINDOW', duration, '24h'),
+  stepUpTimeout: field('STEP_UP_TIMEOUT', duration, '15m'),
+  loginStepUpTimeout: field('LOGIN_STEP_UP_TIMEOUT', duration, '10m'),
+  emailCodeTtl: field('EMAIL_CODE_TTL', duration, '10m'),
+  passwordResetTtl: field('PASSWORD_RESET_TTL', duration, '15m'),
+  stepUpFreshness: field('STEP_UP_FRESHNESS', duration, '5m'),
+  verdictTimeout: field('VERDICT_TIMEOUT', duration, '10s'),
+  priceMaxAge: field('PRICE_MAX_AGE', duration, '15m'),
+  sessionTtl: field('SESSION_TTL', duration, '12h'),
+  shutdownTimeout: field('SHUTDOWN_TIMEOUT', duration, '8s'),
+  baseCurrency: field('BASE_CURRENCY', text.regex(/^[A-Z]{3}$/, 'write an ISO 4217 code such as USD'), 'USD'),
+  stepUpAmount: field('STEP_UP_AMOUNT', decimal, '10000'),
+  secondApprovalAbove: optional('SECOND_APPROVAL_ABOVE', decimal),
+  rateLimitPerMinute: field('RATE_LIMIT_PER_MINUTE', integer(1, 1_000_000), '30'),
+  trustedProxies: field('TRUSTED_PROXIES', proxies, 'loopback', NO_PROXY),
+  registrationConfirm: field('REGISTRATION_CONFIRM', flag, '0', '1'),
+  importerEnabled: field('IMPORTER', flag, '0'),
+  logLevel: field(
+    'LOG_LEVEL',
+    z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], 'write fatal, error, warn, info or debug'),
+    'info',
+  ),
+} satisfies Record<string, Field>;
+
+type Fields = typeof FIELDS;
+type FieldName = keyof Fields;
+type Parsed = { readonly [K in FieldName]: z.output<Fields[K]['schema']> };
+
+export interface TlsFiles {
+  readonly ca: string | undefined;
+  readonly cert: string | undefined;
+  readonly key: string | undefined;
+  readonly serverName: string | undefined;
+}
+
+/** Where the key-encryption key comes from: a passphrase (stretched with PBKDF2) or 32 raw bytes. */
+export type MasterKey =
+  | { readonly kind: 'passphrase'; readonly passphrase: string }
+  | { readonly kind: 'key'; readonly key: KeyObject };
+
+/** The validated configuration of one process. Durations are milliseconds; file and folder names are absolute. */
+export type Config = Readonly<
+  Omit<
+    Parsed,
+    | 'publicOrigin'
+    | 'encryptionPassphrase'
+    | 'encryptionKey'
+    | 'mailDirGiven'
+    | `temporalTls${string}`
+    | `pool${string}`
+  > & {
+    production: boolean;
+    nodeEnv: 'production' | 'development' | 'test';
+    publicOrigin: string;
+    masterKey: MasterKey;
+    mailDir: string;
+    temporalTls: TlsFiles | undefined;
+    /** Times in milliseconds. At most 30 connections, so that several processes stay below max_connections. */
+    dbPool: Readonly<{ max: number; acquireTimeout: number; idleTimeout: number; statementTimeout: number }>;
+  }
+>;
+
+/** True where `NODE_ENV=production` or the hosting platform's deployment flag says that real money is at stake. */
+export function isProduction(env: Environment): boolean {
+  return env.NODE_ENV === 'production' || isSet(env.REPLIT_DEPLOYMENT);
+}
+
+const isSet = (value: string | undefined): boolean => value !== undefined && !/^(|0|false)$/i.test(value);
+
+const SCHEMA = z.object(Object.fromEntries(Object.entries(FIELDS).map(([name, { schema }]) => [name, schema])));
+
+function inputFor(env: Environment, production: boolean): Input {
+  return Object.fromEntries(
+    Object.entries<Field & { fallback?: string; inProduction?: string }>(FIELDS).map(([name, entry]) => {
+      const given = env[entry.env]?.trim();
+      const fallback = production ? entry.inProduction : entry.fallback;
+      return [name, given || fallback || undefined];
+    }),
+  );
+}
+
+function describeIssue(issue: z.core.$ZodIssue, input: Input): string {
+  const name = String(issue.path[0]) as FieldName;
+  const { env } = FIELDS[name];
+  if (input[name] !== undefined) return `${env}: ${issue.message}.`;
+  return `${env} is not set. ${MISSING[env] ?? 'Set it.'}`;
+}
+
+const MISSING: Input = {
+  DATABASE_URL: 'Set postgresql://user:password@host:5432/database.',
+  SESSION_SECRET: 'Set at least 32 random characters: openssl rand -base64 48.',
+  AUDIT_KEY: 'Set at least 32 random bytes and keep them outside the database: openssl rand -base64 32.',
+  TEMPORAL_ADDRESS: 'Set host:port of the Temporal frontend.',
+};
+
+function productionProblems(input: Input): string[] {
+  const problems: string[] = [];
+  if (isSet(input.importerEnabled))
+    problems.push('IMPORTER does not exist in production: it would act at the times its input names. Unset it.');
+  if (!input.publicOrigin) problems.push('PUBLIC_ORIGIN is not set. Set the https origin that browsers use.');
+  else if (!input.publicOrigin.startsWith('https:')) problems.push('PUBLIC_ORIGIN: production needs an https origin.');
+  if (!input.smtpUrl && !input.mailDirGiven)
+    problems.push('SMTP_URL is not set. Set it, or MAIL_DIR where mail is collected from files on purpose.');
+  return problems;
+}
+
+function crossProblems(input: Input): string[] {
+  const problems: string[] = [];
+  if (!input.encryptionPassphrase && !input.encryptionKey)
+    problems.push('ENCRYPTION_PASSPHRASE is not set. Set it, or ENCRYPTION_KEY: openssl rand -base64 32.');
+  if (input.encryptionPassphrase && input.encryptionKey)
+    problems.push(
+      'ENCRYPTION_PASSPHRASE and ENCRYPTION_KEY are both set. Unset one: which of them counts must be plain.',
+    );
+  if (Boolean(input.temporalTlsCert) !== Boolean(input.temporalTlsKey))
+    problems.push('TEMPORAL_TLS_CERT and TEMPORAL_TLS_KEY belong together. Set both or neither.');
+  return problems;
+}
+
+/**
+ * Reads the whole configuration from the environment, once, at boot. Pure: reads no file and opens no connection.
+ * @throws ConfigError that lists every problem, never the value of a variable.
+ */
+export function loadConfig(env: Environment): Config {
+  const production = isProduction(env);
+  const input = inputFor(env, production);
+  const result = SCHEMA.safeParse(input);
+  // Rules across fields look at the input, so that one start reports everything even when a field does not parse.
+  const problems = [
+    ...(result.error?.issues ?? []).map((issue) => describeIssue(issue, input)),
+    ...crossProblems(input),
+    ...(production ? productionProblems(input) : []),
+  ];
+  if (!result.success || problems.length > 0) throw new ConfigError(problems);
+  return assemble(result.data as Parsed, env, production);
+}
+
+function assemble(parsed: Parsed, env: Environment, production: boolean): Config {
+  const { publicOrigin, encryptionPassphrase, encryptionKey, mailDirGiven, ...afterSecrets } = parsed;
+  const { temporalTlsEnabled, temporalTlsCa, temporalTlsCert, temporalTlsKey, ...afterTls } = afterSecrets;
+  const { temporalTlsServerName, poolMax, poolAcquireTimeout, poolIdleTimeout, poolStatementTimeout, ...plain } =
+    afterTls;
+  const usesTls = temporalTlsEnabled || temporalTlsCa !== undefined || temporalTlsCert !== undefined;
+  return {
+    ...plain,
+    production,
+    nodeEnv: production ? 'production' : env.NODE_ENV === 'test' ? 'test' : 'development',
+    publicOrigin: publicOrigin ?? `http://${plain.host.includes(':') ? `[${plain.host}]` : plain.host}:${plain.port}`,
+    masterKey: encryptionKey
+      ? { kind: 'key', key: encryptionKey }
+      : { kind: 'passphrase', passphrase: encryptionPassphrase ?? '' },
+    mailDir: mailDirGiven ?? resolve(plain.dataDir, 'mail'),
+    temporalTls: usesTls
+      ? { ca: temporalTlsCa, cert: temporalTlsCert, key: temporalTlsKey, serverName: temporalTlsServerName }
+      : undefined,
+    dbPool: {
+      max: poolMax,
+      acquireTimeout: poolAcquireTimeout,
+      idleTimeout: poolIdleTimeout,
+      statementTimeout: poolStatementTimeout,
+    },
+  };
+}
+
+/** The two things a migration needs, so that a deployment job may run with the owner's URL and no other secret. */
+export function loadMigrationConfig(env: Environment): { ownerUrl: string; appRole: string } {
+  const ownerUrl = postgresUrl.safeParse(env.DATABASE_OWNER_URL);
+  if (!ownerUrl.success)
+    throw new ConfigError([
+      'DATABASE_OWNER_URL is not set or no URL. Set the role that owns the tables: postgresql://...',
+    ]);
+  const appUser = URL.canParse(env.DATABASE_URL ?? '')
+    ? decodeURIComponent(new URL(env.DATABASE_URL ?? '').username)
+    : '';
+  return { ownerUrl: ownerUrl.data, appRole: appUser || 'tradeguard_app' };
+}
