@@ -1,0 +1,75 @@
+import { DomainError } from './errors.ts';
+
+export const TRANSACTION_TYPES = ['buy', 'sell', 'deposit', 'withdrawal', 'transfer'] as const;
+export type TransactionType = (typeof TRANSACTION_TYPES)[number];
+
+/** `settled` and `rejected` are final; the two others hold reserved funds until they end. */
+export const TRANSACTION_STATUSES = ['settled', 'step_up_required', 'quarantined', 'rejected'] as const;
+export type TransactionStatus = (typeof TRANSACTION_STATUSES)[number];
+
+/** Why a transaction was rejected. */
+export const REJECTION_CODES = [
+  'insufficient_funds',
+  'step_up_failed',
+  'step_up_expired',
+  'review_rejected',
+  'review_expired',
+  'cancelled',
+  'instrument_unknown',
+  'price_stale',
+  'price_limit',
+  'currency_unsupported',
+  'counterparty_unknown',
+  'account_restricted',
+] as const;
+export type RejectionCode = (typeof REJECTION_CODES)[number];
+
+/** Spelling of a category; a transaction without one has {@link DEFAULT_CATEGORY}. */
+export const CATEGORY_PATTERN = /^[a-z0-9_]{1,40}$/;
+export const DEFAULT_CATEGORY = 'other';
+
+const NEXT: Readonly<Record<TransactionStatus, readonly TransactionStatus[]>> = {
+  step_up_required: ['settled', 'quarantined', 'rejected'],
+  quarantined: ['settled', 'rejected'],
+  settled: [],
+  rejected: [],
+};
+
+/** True when nothing may change the transaction any more. */
+export function isFinal(status: TransactionStatus): boolean {
+  return NEXT[status].length === 0;
+}
+
+/** True when a transaction in `from` may become `to`. */
+export function canBecome(from: TransactionStatus, to: TransactionStatus): boolean {
+  return NEXT[from].includes(to);
+}
+
+/** Throws `illegal_transition` unless a transaction in `from` may become `to`. */
+export function assertCanBecome(from: TransactionStatus, to: TransactionStatus): void {
+  if (!canBecome(from, to)) throw new DomainError('illegal_transition', `A ${from} transaction cannot become ${to}.`);
+}
+
+/** The owner may cancel while the transaction is held or waits for a factor. */
+export function isCancellable(status: TransactionStatus): boolean {
+  return !isFinal(status);
+}
+
+/** Buys and sells name an instrument and a quantity. */
+export function isTrade(type: TransactionType): boolean {
+  return type === 'buy' || type === 'sell';
+}
+
+/** What has to be set aside while the transaction is undecided. */
+export function reserves(type: TransactionType): 'cash' | 'position' | 'nothing' {
+  switch (type) {
+    case 'buy':
+    case 'withdrawal':
+    case 'transfer':
+      return 'cash';
+    case 'sell':
+      return 'position';
+    case 'deposit':
+      return 'nothing';
+  }
+}
