@@ -1,0 +1,122 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import { loadCommonPasswords } from '../../security/common-passwords.ts';
+import { checkNewPassword, createPasswordHasher, PasswordHasherBusyError } from '../../security/passwords.ts';
+
+describe('password hashing', () => {
+  const hasher = createPasswordHasher();
+
+  it('is argon2id with the OWASP parameters and a salt of its own', async () => {
+    const [one, two] = await Promise.all([hasher.hash('correct horse battery'), hasher.hash('correct horse battery')]);
+    expect(one).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43}$/);
+    expect(one).not.toBe(two);
+    expect(await hasher.verify(one, 'correct horse battery')).toEqual({ ok: true, needsRehash: false });
+    expect(await hasher.verify(one, 'correct horse batterz')).toEqual({ ok: false, needsRehash: false });
+  });
+
+  it('asks for a new hash when a right password was stored with weaker parameters', async () => {
+    // 'password' and 'somesalt' with m=65536 KiB, t=2, p=1, argon2i: a vector of the reference implementation.
+    const old = '$argon2i$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$wWKIMhR9lyDFvRz9YTZweHKfbftvj+qf+YFY4NeBbtA';
+    expect(await hasher.verify(old, 'password')).toEqual({ ok: true, needsRehash: true });
+    expect(await hasher.verify(old, 'passwort')).toEqual({ ok: false, needsRehash: false });
+  });
+
+  it('takes a password typed with composed or decomposed letters for the same', async () => {
+    const stored = await hasher.hash('Müllerstraße-12');
+    expect((await hasher.verify(stored, 'Mu\u0308llerstraße-12')).ok).toBe(true);
+  });
+
+  it('costs an unknown user the same time as a known one', async () => {
+    const stored = await hasher.hash('correct horse battery');
+    const timeOf = async (work: () => Promise<unknown>) => {
+      const times: number[] = [];
+      for (let n = 0; n < 7; n++) {
+        const start = performance.now();
+        await work();
+        times.push(performance.now() - start);
+      }
+      return times.sort((a, b) => a - b)[0] ?? 0;
+    };
+    const known = await timeOf(() => hasher.verify(stored, 'wrong password'));
+    const unknown = await timeOf(() => hasher.verifyUnknownUser('wrong password'));
+    expect(await hasher.verifyUnknownUser('')).toBe(false);
+    // The fastest of seven runs on either side; a missing hash would be a hundred times faster.
+    expect(unknown / known).toBeGreaterThan(0.4);
+    expect(unknown / known).toBeLessThan(2.5);
+  });
+
+  it('lets no more hashes wait than its queue holds, and works on after refusing', async () => {
+    const small = createPasswordHasher({ concurrency: 1, maxQueue: 2 });
+    const results = await Promise.allSettled(Array.from({ length: 6 }, () => small.verifyUnknownUser('x')));
+    expect(results.map(({ status }) => status)).toEqual([
+      'fulfilled',
+      'fulfilled',
+      'fulfilled',
+      'rejected',
+      'rejected',
+      'rejected',
+    ]);
+    expect(results[3]).toMatchObject({ reason: expect.any(PasswordHasherBusyError) });
+    expect(await small.verifyUnknownUser('x')).toBe(false);
+  });
+
+  it('gives its turn back when a hash fails', async () => {
+    const small = createPasswordHasher({ concurrency: 1, maxQueue: 0 });
+    await expect(small.verify('not a PHC string', 'x')).rejects.toThrow();
+    expect(await small.verifyUnknownUser('x')).toBe(false);
+  });
+});
+
+describe('the rules for a new password', () => {
+  let isCommonPassword: (password: string) => boolean;
+  const check = (password: string, personal: string[] = []) =>
+    checkNewPassword(password, personal, { isCommonPassword });
+
+  beforeAll(() => {
+    isCommonPassword = loadCommonPasswords();
+  });
+
+  it('counts 12 to 128 code points', () => {
+    expect(check('xk7-tulip-9')).toBe('too_short');
+    expect(check('xk7-tulip-9v')).toBeNull();
+    expect(check('🦊🐙🌵🎻🧊🍋')).toBe('too_short');
+    expect(check('🦊🐙🌵🎻🧊🍋🚲🪁🥁🦔🧭🛶')).toBeNull();
+    expect(check('🦊🐙🌵🎻'.repeat(32).replace('🦊', 'a'))).toBeNull();
+    expect(check(`${'🦊🐙🌵🎻'.repeat(32)}b`)).toBe('too_long');
+    expect(check('a'.repeat(1_000_000))).toBe('too_long');
+  });
+
+  it.each([
+    'qwerty123456',
+    '1qaz2wsx3edc',
+    'QWERTYuiop123456',
+    'Password1234!',
+    '!!Passw0rd2024',
+    'P@ssw0rd12345',
+    'aaaaaaaaaaaa',
+    'abcabcabcabc',
+    'passwordpassword',
+    '112233445566',
+  ])('refuses the common password %s', (password) => {
+    expect(check(password)).toBe('too_common');
+  });
+
+  it.each(['correct horse battery staple', 'vNq7-Lm2x-Tz9p', 'meine Katze frisst montags', '7391-5528-0461-2237'])(
+    'accepts %s',
+    (password) => {
+      expect(check(password)).toBeNull();
+    },
+  );
+
+  it("refuses the owner's e-mail or name with little around it", () => {
+    const personal = ['annabella.smith@example.com', 'Annabella Smith'];
+    expect(check('Annabella.Smith1', personal)).toBe('contains_personal_data');
+    expect(check('annabella smith!', personal)).toBe('contains_personal_data');
+    expect(check('annabella.smith@example.com', personal)).toBe('contains_personal_data');
+    expect(check('nine green umbrellas', personal)).toBeNull();
+  });
+
+  it('refuses lone surrogates and U+0000, which no database stores', () => {
+    expect(check('\ud800 tulip umbrella')).toBe('not_well_formed');
+    expect(check('tulip\u0000 umbrella')).toBe('not_well_formed');
+  });
+});
