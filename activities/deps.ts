@@ -1,0 +1,24 @@
+import type { KeyObject } from 'node:crypto';
+import type { Logger } from 'pino';
+import type { AuditLog } from '../db/audit.ts';
+import type { Database } from '../db/orm.ts';
+import type { Outbox } from '../db/outbox.ts';
+import type { Mailer } from '../platform/mailer.ts';
+import type { Keyring } from '../security/keyring.ts';
+import type { TemporalClient } from '../temporal/connection.ts';
+
+/** Everything the activities are handed by workers/main.ts; nothing below reads the environment. */
+export interface ActivityDeps {
+  db: Database;
+  keyring: Keyring;
+  audit: AuditLog;
+  /** Keyed outside the database; verifies entries' HMACs. */
+  auditKey: KeyObject;
+  outbox: Outbox;
+  mailer: Mailer;
+  temporal: TemporalClient;
+  log: Logger;
+  /** Where links in letters point to. */
+  publicOrigin: string;
+  taskQueuePrefix: string;
+}

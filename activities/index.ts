@@ -1,0 +1,24 @@
+import { createAuditActivities } from './audit.ts';
+import type { ActivityDeps } from './deps.ts';
+import { createIncidentActivities } from './incident.ts';
+import { createLockoutActivities } from './lockout.ts';
+import { createLoginActivities } from './login.ts';
+import { createMailActivities } from './mail.ts';
+import { createReconcileActivities } from './reconcile.ts';
+import { createTransactionActivities } from './transaction.ts';
+
+/** All activities, by the names under which histories know them. */
+export function createActivities(deps: ActivityDeps) {
+  return {
+    ...createAuditActivities(deps),
+    ...createIncidentActivities(deps),
+    ...createLockoutActivities(deps),
+    ...createLoginActivities(deps),
+    ...createMailActivities(deps),
+    ...createReconcileActivities(deps),
+    ...createTransactionActivities(deps),
+  };
+}
+
+/** What workflows see of the activities: types only. */
+export type Activities = ReturnType<typeof createActivities>;

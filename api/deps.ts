@@ -1,0 +1,22 @@
+import type { KeyObject } from 'node:crypto';
+import type { Logger } from 'pino';
+import type { AuditLog } from '../db/audit.ts';
+import type { Database } from '../db/orm.ts';
+import type { Outbox } from '../db/outbox.ts';
+import type { Config } from '../platform/config.ts';
+import type { GeoPort } from '../platform/geo-port.ts';
+import type { Keyring } from '../security/keyring.ts';
+import type { TemporalGateway } from './temporal-gateway.ts';
+
+/** Everything the API is handed by api/main.ts; nothing below reads the environment. */
+export interface ApiDeps {
+  config: Config;
+  log: Logger;
+  db: Database;
+  keyring: Keyring;
+  audit: AuditLog;
+  outbox: Outbox;
+  gateway: TemporalGateway;
+  geo: GeoPort;
+  auditKey: KeyObject;
+}

@@ -1,0 +1,106 @@
+import type { Database } from '../../db/orm.ts';
+import { row } from '../../db/sql.ts';
+import { DomainError } from '../../domain/errors.ts';
+import type { Role } from '../../domain/roles.ts';
+import type { Keyring } from '../../security/keyring.ts';
+import { isOpaqueToken, tokenHashes, verifyCsrfToken } from '../../security/tokens.ts';
+import type { Access, Principal, RequestFacts } from '../route.ts';
+
+export interface AuthenticateDeps {
+  db: Database;
+  keyring: Keyring;
+  /** Name of the session cookie: `__Host-tradeguard` in production. */
+  cookieName: string;
+  publicOrigin: string;
+  stepUpFreshnessMs: number;
+}
+
+const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
+
+/**
+ * Finds the session of a request and holds it against the route's rule; deny by default. Cookie-borne writes need a
+ * same-origin `Origin` and the session's CSRF token, since a browser sends cookies on its own.
+ */
+export function createAuthenticate(deps: AuthenticateDeps) {
+  async function sessionOf(facts: RequestFacts, method: string): Promise<Principal | undefined> {
+    const bearer = /^Bearer ([A-Za-z0-9_-]{43})$/.exec(facts.header('authorization') ?? '')?.[1];
+    const cookie = facts.cookie(deps.cookieName);
+    const token = bearer ?? cookie;
+    if (token === undefined || !isOpaqueToken(token)) return undefined;
+    const principal = await loadSession(deps, token);
+    if (principal === undefined) return undefined;
+    if (bearer === undefined && !SAFE_METHODS.has(method)) refuseCrossSite(deps, facts, principal);
+    return principal;
+  }
+
+  return {
+    /**
+     * @throws DomainError `session_required`, `forbidden`, `password_change_required`, `step_up_needed`, `csrf_invalid`
+     *   or `origin_refused`
+     */
+    async authorize(access: Access, facts: RequestFacts, method: string): Promise<Principal | undefined> {
+      if (access.kind === 'public') return undefined;
+      const principal = await sessionOf(facts, method);
+      if (principal === undefined)
+        throw new DomainError('session_required', 'Sign in first: no valid session was sent.');
+      if (principal.scope === 'password_change' && access.passwordChange !== true) {
+        throw new DomainError(
+          'password_change_required',
+          'Choose a password of your own first: POST /api/auth/password.',
+        );
+      }
+      if (!access.roles.includes(principal.role)) throw new DomainError('forbidden', 'Your role may not do this.');
+      if (access.freshFactor === true && !isFresh(principal, deps.stepUpFreshnessMs)) {
+        throw new DomainError('step_up_needed', 'Prove a second factor first: POST /api/auth/step-up.');
+      }
+      return principal;
+    },
+  };
+}
+
+export type Authenticate = ReturnType<typeof createAuthenticate>;
+
+function isFresh(principal: Principal, freshnessMs: number): boolean {
+  return principal.factorAt !== null && Date.now() - principal.factorAt.getTime() <= freshnessMs;
+}
+
+function refuseCrossSite(deps: AuthenticateDeps, facts: RequestFacts, principal: Principal): void {
+  const origin = facts.header('origin');
+  if (origin !== deps.publicOrigin) {
+    throw new DomainError('origin_refused', 'A write with a cookie needs the Origin header of this site.');
+  }
+  const csrf = facts.header('x-csrf-token') ?? '';
+  if (!verifyCsrfToken(deps.keyring, principal.sessionId, csrf)) {
+    throw new DomainError('csrf_invalid', 'Send the X-CSRF-Token of this session: GET /api/auth/csrf.');
+  }
+}
+
+async function loadSession({ db, keyring }: AuthenticateDeps, token: string): Promise<Principal | undefined> {
+  const found = await row<{
+    id: string;
+    user_id: string;
+    scope: 'full' | 'password_change';
+    channel: 'cookie' | 'bearer';
+    factor_at: string | null;
+    role: Role;
+    email: string;
+    full_name: string;
+  }>(
+    db.fork(),
+    `select s.id, s.user_id, s.scope, s.channel, s.factor_at, u.role, u.email, u.full_name
+       from session s join app_user u on u.id = s.user_id
+      where s.token_hash = any($1) and s.revoked_at is null and s.expires_at > clock_timestamp() and u.disabled_at is null`,
+    [tokenHashes(keyring, 'session', token)],
+  );
+  if (found === undefined) return undefined;
+  return {
+    sessionId: found.id,
+    userId: found.user_id,
+    role: found.role,
+    email: found.email,
+    fullName: found.full_name,
+    scope: found.scope,
+    channel: found.channel,
+    factorAt: found.factor_at === null ? null : new Date(found.factor_at),
+  };
+}

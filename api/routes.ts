@@ -1,0 +1,42 @@
+import { createAccountRoutes } from './accounts.ts';
+import { createAuditLogRoutes } from './audit-logs.ts';
+import type { ApiDeps } from './deps.ts';
+import { createHealthRoutes } from './health.ts';
+import { createIncidentRoutes } from './incidents.ts';
+import { createInstrumentRoutes } from './instruments.ts';
+import { createLoginRoutes } from './login.ts';
+import { createMfaRoutes } from './mfa.ts';
+import { createOpenApiRoutes } from './openapi.ts';
+import { createPasswordRoutes } from './password.ts';
+import { createPortfolioRoutes } from './portfolio.ts';
+import { createRegisterRoutes } from './register.ts';
+import { createReviewRoutes } from './reviews.ts';
+import { createRootRoutes } from './root.ts';
+import type { Route } from './route.ts';
+import { createSessionRoutes } from './sessions.ts';
+import { createStepUpRoutes } from './step-up.ts';
+import { createTransactionRoutes } from './transactions.ts';
+import { createUserRoutes } from './users.ts';
+
+/** Every route of the API. What is not in this list does not exist, and what is in it states who may call it. */
+export function createRoutes(deps: ApiDeps): Route[] {
+  const routes = [
+    ...createAccountRoutes(deps),
+    ...createAuditLogRoutes(deps),
+    ...createHealthRoutes(deps),
+    ...createIncidentRoutes(deps),
+    ...createInstrumentRoutes(deps),
+    ...createLoginRoutes(deps),
+    ...createMfaRoutes(deps),
+    ...createPasswordRoutes(deps),
+    ...createPortfolioRoutes(deps),
+    ...createRegisterRoutes(deps),
+    ...createReviewRoutes(deps),
+    ...createRootRoutes(deps),
+    ...createSessionRoutes(deps),
+    ...createStepUpRoutes(deps),
+    ...createTransactionRoutes(deps),
+    ...createUserRoutes(deps),
+  ];
+  return [...routes, ...createOpenApiRoutes(routes)];
+}

@@ -1,0 +1,145 @@
+import { WithStartWorkflowOperation, WorkflowNotFoundError } from '@temporalio/client';
+import { DomainError } from '../domain/errors.ts';
+import type { TemporalClient } from '../temporal/connection.ts';
+import type * as contract from '../workflows/contract.ts';
+import {
+  incidentChanged,
+  lockoutUnlock,
+  loginResendCode,
+  loginSubmitFactor,
+  loginVerdict,
+  transactionCancel,
+  transactionResendCode,
+  transactionReview,
+  transactionSubmitFactor,
+  transactionVerdict,
+  VERDICT_UPDATE_ID,
+  workflowIds,
+} from '../workflows/contract.ts';
+
+export interface GatewayOptions {
+  temporal: TemporalClient;
+  queues: contract.TaskQueues;
+  verdictTimeoutMs: number;
+}
+
+/** The API's only way to Temporal: what it may start, update and signal, in the words of the domain. */
+export function createTemporalGateway({ temporal, queues, verdictTimeoutMs }: GatewayOptions) {
+  const workflow = temporal.client.workflow;
+
+  /** Every call is bounded: a client waits VERDICT_TIMEOUT, then asks again under the same key. */
+  async function bounded<T>(call: () => Promise<T>): Promise<T> {
+    try {
+      return await temporal.client.withDeadline(Date.now() + verdictTimeoutMs, call);
+    } catch (error) {
+      if (isDeadline(error)) {
+        throw new DomainError('verdict_pending', 'The verdict takes longer than usual. Ask again with the same key.', {
+          retryAfter: 2,
+        });
+      }
+      throw error;
+    }
+  }
+
+  return {
+    /** Starts `login:{loginId}` and waits for its verdict. */
+    login: (input: contract.LoginInput): Promise<contract.LoginVerdict> =>
+      bounded(() =>
+        workflow.executeUpdateWithStart(loginVerdict, {
+          updateId: VERDICT_UPDATE_ID,
+          startWorkflowOperation: new WithStartWorkflowOperation('login', {
+            workflowId: workflowIds.login(input.loginId),
+            taskQueue: queues.decisions,
+            args: [input],
+            workflowIdConflictPolicy: 'USE_EXISTING',
+            workflowIdReusePolicy: 'REJECT_DUPLICATE',
+            staticSummary: 'Login',
+          }),
+        }),
+      ),
+
+    submitLoginFactor: (loginId: string, attemptId: string): Promise<contract.LoginFactorOutcome> =>
+      bounded(() =>
+        workflow
+          .getHandle(workflowIds.login(loginId))
+          .executeUpdate(loginSubmitFactor, { args: [attemptId], updateId: attemptId }),
+      ),
+
+    resendLoginCode: (loginId: string, resendId: string): Promise<contract.ResendOutcome> =>
+      bounded(() =>
+        workflow
+          .getHandle(workflowIds.login(loginId))
+          .executeUpdate(loginResendCode, { args: [resendId], updateId: resendId }),
+      ),
+
+    /** Starts `transaction:{transactionId}` or meets the one that runs, and waits for its verdict. */
+    transaction: (input: contract.TransactionInput): Promise<contract.TransactionVerdict> =>
+      bounded(() =>
+        workflow.executeUpdateWithStart(transactionVerdict, {
+          updateId: VERDICT_UPDATE_ID,
+          startWorkflowOperation: new WithStartWorkflowOperation('transaction', {
+            workflowId: workflowIds.transaction(input.request.transactionId),
+            taskQueue: queues.decisions,
+            args: [input],
+            workflowIdConflictPolicy: 'USE_EXISTING',
+            workflowIdReusePolicy: 'REJECT_DUPLICATE',
+            staticSummary: `${input.request.type} for account ${input.request.accountId}`,
+          }),
+        }),
+      ),
+
+    submitTransactionFactor: (transactionId: string, attemptId: string): Promise<contract.TransactionFactorOutcome> =>
+      bounded(() =>
+        workflow
+          .getHandle(workflowIds.transaction(transactionId))
+          .executeUpdate(transactionSubmitFactor, { args: [attemptId], updateId: attemptId }),
+      ),
+
+    resendTransactionCode: (transactionId: string, resendId: string): Promise<contract.ResendOutcome> =>
+      bounded(() =>
+        workflow
+          .getHandle(workflowIds.transaction(transactionId))
+          .executeUpdate(transactionResendCode, { args: [resendId], updateId: resendId }),
+      ),
+
+    /** Tells the held transaction of a verdict row. @returns false when its workflow runs no more */
+    signalReview: (transactionId: string, verdictId: string): Promise<boolean> =>
+      bounded(() =>
+        delivered(workflow.getHandle(workflowIds.transaction(transactionId)).signal(transactionReview, { verdictId })),
+      ),
+
+    signalCancel: (transactionId: string): Promise<boolean> =>
+      bounded(() => delivered(workflow.getHandle(workflowIds.transaction(transactionId)).signal(transactionCancel))),
+
+    signalUnlock: (lockoutId: string): Promise<boolean> =>
+      bounded(() => delivered(workflow.getHandle(workflowIds.lockout(lockoutId)).signal(lockoutUnlock))),
+
+    signalIncidentChanged: (incidentId: string): Promise<boolean> =>
+      bounded(() => delivered(workflow.getHandle(workflowIds.incident(incidentId)).signal(incidentChanged))),
+
+    ping: (timeoutMs: number): Promise<void> => temporal.ping(timeoutMs),
+  };
+}
+
+export type TemporalGateway = ReturnType<typeof createTemporalGateway>;
+
+async function delivered(signal: Promise<void>): Promise<boolean> {
+  try {
+    await signal;
+    return true;
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return false;
+    throw error;
+  }
+}
+
+const DEADLINE_EXCEEDED = 4;
+const CANCELLED = 1;
+
+function isDeadline(error: unknown): boolean {
+  for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
+    if ('code' in cause && (cause.code === DEADLINE_EXCEEDED || cause.code === CANCELLED)) return true;
+    if (cause.name === 'WorkflowUpdateRPCTimeoutOrCancelledError') return true;
+  }
+  return false;
+}

@@ -1,0 +1,55 @@
+import { oneRow, run, type Tx } from './sql.ts';
+
+/** What the application's role may do, table by table. A table that is not listed here is out of its reach. */
+export const applicationGrants: Readonly<Record<string, string>> = {
+  app_user: 'select, insert, update',
+  totp_factor: 'select, insert, update, delete',
+  device: 'select, insert, update',
+  session: 'select, insert, update',
+  password_reset: 'select, insert, update',
+  email_confirmation: 'select, insert, update',
+  keyring_key: 'select, insert, update',
+  outbox_mail: 'select, insert, update',
+  once: 'select, insert, update',
+  login_subject: 'select, insert, update',
+  login: 'select, insert, update',
+  email_code: 'select, insert, update',
+  factor_attempt: 'select, insert, update',
+  lockout: 'select, insert, update',
+  login_place: 'select, insert, update, delete',
+  login_baseline: 'select, insert, update',
+  account: 'select, insert',
+  account_state: 'select, insert, update',
+  account_balance: 'select, insert, update',
+  instrument: 'select, insert, update',
+  instrument_price: 'select, insert',
+  transaction: 'select, insert, update',
+  reservation: 'select, insert, update',
+  posting: 'select, insert',
+  ledger_balance: 'select',
+  review_verdict: 'select, insert',
+  incident: 'select, insert, update',
+  incident_event: 'select, insert',
+  audit_entry: 'select, insert',
+  audit_seal: 'select, insert',
+  audit_log_origin: 'select, insert',
+};
+
+/**
+ * Grants the application's role exactly {@link applicationGrants} (what an earlier version granted and this one does not
+ * is taken back). Does nothing where the role owns the schema itself: the append-only triggers hold there all the same.
+ *
+ * @throws when the role does not exist, since migrations must not invent a login
+ */
+export async function grantApplicationRole(tx: Tx, appRole: string): Promise<void> {
+  const { current } = await oneRow<{ current: string }>(tx, 'select current_user as current');
+  if (current === appRole) return;
+  const role = `"${appRole.replaceAll('"', '""')}"`;
+  await run(tx, `revoke all on all tables in schema public from ${role}`);
+  await run(tx, 'revoke all on schema public from public');
+  await run(tx, `grant usage on schema public to ${role}`);
+  await run(tx, `grant usage on all sequences in schema public to ${role}`);
+  for (const [table, privileges] of Object.entries(applicationGrants)) {
+    await run(tx, `grant ${privileges} on table ${table} to ${role}`);
+  }
+}

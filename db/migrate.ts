@@ -1,0 +1,48 @@
+import { Migrator } from '@mikro-orm/migrations';
+import { MikroORM } from '@mikro-orm/postgresql';
+import { grantApplicationRole } from './grants.ts';
+import { People } from './migrations/0001-people.ts';
+import { Login } from './migrations/0002-login.ts';
+import { Trading } from './migrations/0003-trading.ts';
+import { Incident } from './migrations/0004-incident.ts';
+import { Audit } from './migrations/0005-audit.ts';
+import { run } from './sql.ts';
+
+const migrations = [People, Login, Trading, Incident, Audit].map((migration) => ({
+  name: new migration(undefined as never, undefined as never).name ?? migration.name,
+  class: migration,
+}));
+
+/**
+ * Brings the schema up to date as the owner and grants the application's role what it needs, and no more. Two callers
+ * at once are safe: the second waits on an advisory lock and finds nothing to do.
+ *
+ * @returns the names of the migrations that ran
+ */
+export async function migrate(options: {
+  ownerUrl: string;
+  appRole: string;
+  log?: (message: string) => void;
+}): Promise<string[]> {
+  const orm = await MikroORM.init({
+    clientUrl: options.ownerUrl,
+    entities: [],
+    discovery: { warnWhenNoEntities: false },
+    extensions: [Migrator],
+    pool: { min: 0, max: 3 },
+    migrations: { migrationsList: migrations, tableName: 'schema_migration', snapshot: false, transactional: true },
+    logger: () => {},
+  });
+  const lock = orm.em.fork();
+  try {
+    return await lock.transactional(async (tx) => {
+      await run(tx, `select pg_advisory_xact_lock(hashtext('tradeguard.migrate'))`);
+      const applied = (await orm.migrator.up()).map((migration) => migration.name);
+      for (const name of applied) options.log?.(`migration ${name} applied`);
+      await orm.em.fork().transactional((grants) => grantApplicationRole(grants, options.appRole));
+      return applied;
+    });
+  } finally {
+    await orm.close(true);
+  }
+}

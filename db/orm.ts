@@ -1,0 +1,44 @@
+import { MikroORM } from '@mikro-orm/postgresql';
+import { entities } from './entities/index.ts';
+import type { Tx } from './sql.ts';
+
+export interface OrmOptions {
+  databaseUrl: string;
+  /** At most this many connections (customer row C10: 30). */
+  poolMax: number;
+  applicationName: string;
+  log?: (message: string) => void;
+}
+
+/**
+ * Connects MikroORM as the application's role. Statements are limited to 15 s, lock waits to 2 s (retryable), and idle
+ * transactions to 30 s, so that a stuck peer cannot hold the pool.
+ */
+export async function createOrm(options: OrmOptions) {
+  const orm = await MikroORM.init({
+    clientUrl: options.databaseUrl,
+    entities,
+    pool: { min: 0, max: options.poolMax, idleTimeoutMillis: 30_000 },
+    driverOptions: {
+      application_name: options.applicationName,
+      connectionTimeoutMillis: 5_000,
+      keepAlive: true,
+      options:
+        '-c lock_timeout=2000 -c statement_timeout=15000 -c idle_in_transaction_session_timeout=30000 -c timezone=UTC',
+    },
+    allowGlobalContext: false,
+    logger: options.log ?? (() => {}),
+    debug: false,
+  });
+  return {
+    orm,
+    /** A fork for one request or one activity attempt; takes a connection only while a statement runs. */
+    fork: (): Tx => orm.em.fork(),
+    /** Runs `work` in one READ COMMITTED transaction on a fork of its own. */
+    transaction: <T>(work: (tx: Tx) => Promise<T>): Promise<T> => orm.em.fork().transactional(work),
+    close: () => orm.close(true),
+  };
+}
+
+/** The database as the rest of the program sees it. */
+export type Database = Awaited<ReturnType<typeof createOrm>>;

@@ -1,0 +1,41 @@
+import { Client, Connection } from '@temporalio/client';
+import { dataConverter } from './data-converter.ts';
+
+export interface TemporalOptions {
+  address: string;
+  namespace: string;
+  tls: { ca?: Buffer; cert?: Buffer; key?: Buffer; serverName?: string } | undefined;
+  identity: string;
+}
+
+/**
+ * A client that connects when it is first used and again after every loss: Temporal may start after the API, and go
+ * away under it, without a restart.
+ */
+export function createTemporalClient(options: TemporalOptions) {
+  const connection = Connection.lazy({
+    address: options.address,
+    ...(options.tls
+      ? {
+          tls: {
+            ...(options.tls.serverName ? { serverNameOverride: options.tls.serverName } : {}),
+            ...(options.tls.ca ? { serverRootCACertificate: options.tls.ca } : {}),
+            ...(options.tls.cert && options.tls.key
+              ? { clientCertPair: { crt: options.tls.cert, key: options.tls.key } }
+              : {}),
+          },
+        }
+      : {}),
+  });
+  const client = new Client({ connection, namespace: options.namespace, identity: options.identity, dataConverter });
+  return {
+    client,
+    /** Round trip to the frontend. @throws when it does not answer within `timeoutMs` */
+    async ping(timeoutMs: number): Promise<void> {
+      await connection.withDeadline(Date.now() + timeoutMs, () => connection.workflowService.getSystemInfo({}));
+    },
+    close: () => connection.close(),
+  };
+}
+
+export type TemporalClient = ReturnType<typeof createTemporalClient>;

@@ -1,0 +1,210 @@
+/**
+ * What the outside may know of the workflows: ids, task queues, inputs, updates, signals and results. The API, the
+ * workers, the tests and the workflows themselves import this one file, so a name is spelled once.
+ */
+import { defineSignal, defineUpdate } from '@temporalio/workflow';
+import type { Severity } from '../domain/incident.ts';
+import type { FactorMethod } from '../domain/login.ts';
+import type { TransactionStatus, TransactionType } from '../domain/transaction.ts';
+
+/** A workflow id names one occurrence, never a person, and is never used twice. */
+export const workflowIds = {
+  login: (loginId: string) => `login:${loginId}`,
+  lockout: (lockoutId: string) => `lockout:${lockoutId}`,
+  transaction: (transactionId: string) => `transaction:${transactionId}`,
+  incident: (incidentId: string) => `incident:${incidentId}`,
+} as const;
+
+/** Decisions people wait for and work nobody waits for never share a queue (customer row H17). */
+export interface TaskQueues {
+  decisions: string;
+  background: string;
+}
+
+export function taskQueues(prefix: string): TaskQueues {
+  return { decisions: `${prefix}-decisions`, background: `${prefix}-background` };
+}
+
+/** Durations and thresholds travel as input: a running workflow keeps the rules it started under. */
+export interface LoginSettings {
+  queues: TaskQueues;
+  stepUpTimeoutMs: number;
+  emailCodeTtlMs: number;
+  sessionTtlMs: number;
+  maxFactorTries: number;
+  lockout: LockoutSettings;
+}
+
+export interface LockoutSettings {
+  threshold: number;
+  windowMs: number;
+  durationMs: number;
+}
+
+export interface TransactionSettings {
+  queues: TaskQueues;
+  stepUpTimeoutMs: number;
+  emailCodeTtlMs: number;
+  reviewWindowMs: number;
+  priceMaxAgeMs: number;
+  maxFactorTries: number;
+  /** Minor units of the base currency, decimal digits; amounts strictly above need a step-up. */
+  stepUpAmountMinor: string;
+  /** Minor units; holds strictly above need two different reviewers. Null: one always suffices. */
+  secondApprovalAboveMinor: string | null;
+}
+
+/** What a workflow must start or send after an activity's transaction committed. Ids only: never text, never secrets. */
+export interface FollowUps {
+  /** Outbox rows to deliver now. */
+  mails: string[];
+  /** Incidents that this transaction opened. */
+  incidents: { incidentId: string; severity: Severity }[];
+}
+
+// --- login -----------------------------------------------------------------------------------------------------------
+
+export interface LoginInput {
+  loginId: string;
+  attemptId: string;
+  passwordOk: boolean;
+  /** HMAC of the user id (or of the subject where no account exists), for the TradeguardUser search attribute. */
+  userTag: string;
+  settings: LoginSettings;
+}
+
+export type LoginVerdict =
+  | { status: 'authenticated'; sessionId: string; expiresAt: string; passwordChangeRequired: boolean }
+  | { status: 'step_up_required'; methods: FactorMethod[]; expiresAt: string }
+  | { status: 'enrolment_required'; expiresAt: string }
+  | { status: 'invalid_credentials' }
+  | { status: 'locked'; lockedUntil: string }
+  | { status: 'denied' }
+  | { status: 'restricted' }
+  | { status: 'expired' }
+  | { status: 'abandoned' };
+
+/** Result of one factor: the login's new state, or a refusal that leaves it open. */
+export type LoginFactorOutcome = LoginVerdict | { status: 'factor_invalid'; triesLeft: number };
+
+export type ResendOutcome = { status: 'sent' } | { status: 'too_many' } | { status: 'closed' };
+
+/** Waits for the verdict; the main function does the work. updateId is fixed, so that repeats share one answer. */
+export const loginVerdict = defineUpdate<LoginVerdict>('verdict');
+/** Carries only the id of the factor attempt that the API recorded. updateId = the attempt's id. */
+export const loginSubmitFactor = defineUpdate<LoginFactorOutcome, [factorAttemptId: string]>('submitFactor');
+/** Draws and mails a new code, at most three an hour. */
+export const loginResendCode = defineUpdate<ResendOutcome, [resendId: string]>('resendCode');
+
+// --- lockout ---------------------------------------------------------------------------------------------------------
+
+export interface LockoutInput {
+  lockoutId: string;
+  /** RFC 3339; the timer ends here. */
+  lockedUntil: string;
+  userTag: string;
+  queues: TaskQueues;
+}
+
+/** An administrator's unlock; the row with who and why was written by the API before. */
+export const lockoutUnlock = defineSignal('unlock');
+
+// --- transaction -----------------------------------------------------------------------------------------------------
+
+/** The whole request, validated and normalised at the edge. Integers are decimal strings: JSON has no bigint. */
+export interface TransactionRequest {
+  transactionId: string;
+  userId: string;
+  accountId: string;
+  type: TransactionType;
+  instrument: string | null;
+  /** Quantity x 10^6. */
+  quantity: string | null;
+  /** The client's limit, currency units x 10^4. */
+  priceLimit: string | null;
+  /** Minor units; null for a buy or sell that leaves it to the price. */
+  amount: string | null;
+  currency: string;
+  category: string;
+  counterparty: string | null;
+  /** Hex SHA-256 of the canonical body: another body under the same key is a conflict. */
+  bodyHash: string;
+  sessionId: string | null;
+  ip: string | null;
+  requestId: string;
+}
+
+/** Only the importer (never in production) sets this: features use the row's own time, verdicts come from its label. */
+export interface VirtualTime {
+  /** RFC 3339 */
+  at: string;
+}
+
+export interface TransactionInput {
+  request: TransactionRequest;
+  userTag: string;
+  settings: TransactionSettings;
+  virtual: VirtualTime | null;
+  /**
+   * Set by `reconcile` when the row exists already and its first workflow is gone: skip the decision, wait out the rest.
+   * The sequence keeps the new run's effects apart from those of earlier runs.
+   */
+  resume: { sequence: number } | null;
+}
+
+/** What a client sees of a transaction; `body` of the HTTP answer. */
+export interface TransactionView {
+  transactionId: string;
+  type: TransactionType;
+  amount: string;
+  currency: string;
+  status: TransactionStatus;
+  code?: string;
+  methods?: FactorMethod[];
+  expiresAt?: string;
+  reviewBy?: string;
+  createdAt: string;
+}
+
+export type TransactionVerdict =
+  | { kind: 'decided'; httpStatus: number; body: TransactionView }
+  /** Refused before anything was stored: the account or the input cannot carry it. */
+  | { kind: 'refused'; code: string; detail: string }
+  /** The key was used with another body. */
+  | { kind: 'conflict' };
+
+export type TransactionFactorOutcome =
+  | { kind: 'state'; body: TransactionView }
+  | { kind: 'factor_invalid'; triesLeft: number }
+  | { kind: 'closed'; body: TransactionView };
+
+export const transactionVerdict = defineUpdate<TransactionVerdict>('verdict');
+export const transactionSubmitFactor = defineUpdate<TransactionFactorOutcome, [factorAttemptId: string]>(
+  'submitFactor',
+);
+export const transactionResendCode = defineUpdate<ResendOutcome, [resendId: string]>('resendCode');
+
+/**
+ * A reviewer's verdict. `{verdictId}` names a row that the API wrote for a signed-in reviewer; the long form comes from
+ * the Temporal UI or CLI, where the activity checks and uses up the TOTP code. Everything else is refused and recorded.
+ */
+export type ReviewSignal =
+  | { verdictId: string }
+  | { reviewer: string; verdict: 'approve' | 'reject'; reason: string; totp: string };
+export const transactionReview = defineSignal<[unknown]>('review');
+/** The owner takes the transaction back; the row with who asked was written by the API before. */
+export const transactionCancel = defineSignal('cancel');
+
+// --- incident --------------------------------------------------------------------------------------------------------
+
+export interface IncidentInput {
+  incidentId: string;
+  severity: Severity;
+  userTag: string;
+}
+
+/** The row changed (taken up, resolved): look again. */
+export const incidentChanged = defineSignal('changed');
+
+/** The fixed updateId of every `verdict` update. */
+export const VERDICT_UPDATE_ID = 'verdict';
