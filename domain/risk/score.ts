@@ -1,0 +1,21 @@
+import type { Reason } from './reasons.ts';
+
+/** A risk score in integer hundredths, 0 to 100. Thresholds are compared in this unit, so 0.7 is exactly 0.7. */
+export type ScoreHundredths = number;
+
+export const MAX_SCORE: ScoreHundredths = 100;
+
+/** min(100, sum of the points). Throws RangeError for points that are not whole and non-negative. */
+export function scoreOf(reasons: readonly Reason[]): ScoreHundredths {
+  let sum = 0;
+  for (const { ruleId, points } of reasons) {
+    if (!Number.isInteger(points) || points < 0) throw new RangeError(`rule ${ruleId} gave ${points} points`);
+    sum += points;
+  }
+  return Math.min(MAX_SCORE, sum);
+}
+
+/** The score as people read it: 0 to 1. For display only; decisions compare hundredths. */
+export function scoreAsFraction(score: ScoreHundredths): number {
+  return score / MAX_SCORE;
+}
