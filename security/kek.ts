@@ -18,7 +18,7 @@ export type KekName = 'session' | 'master';
 export type KdfParameters = { salt?: string; iterations?: number };
 
 /** A secret that a KEK is made of: 32 raw bytes, or a passphrase that PBKDF2 stretches. */
-export type KekSecret = { raw: Uint8Array } | { passphrase: string };
+export type KekSecret = { raw: Uint8Array | KeyObject } | { passphrase: string };
 
 export type KekOptions = {
   name: KekName;
@@ -110,7 +110,8 @@ async function deriveKey(name: KekName, from: KekSecret, parameters: KdfParamete
 
 function checkSecret(secret: KekSecret): void {
   if ('raw' in secret) {
-    if (secret.raw.length !== 32) throw new KekError('a raw key-encryption key has exactly 32 bytes');
+    const length = 'symmetricKeySize' in secret.raw ? secret.raw.symmetricKeySize : (secret.raw as Uint8Array).length;
+    if (length !== 32) throw new KekError('a raw key-encryption key has exactly 32 bytes');
     return;
   }
   if (secret.passphrase.length < 16) throw new KekError('a passphrase has at least 16 characters');

@@ -9,6 +9,9 @@ const ARGON2ID = 2;
 export const MIN_PASSWORD_LENGTH = 12;
 export const MAX_PASSWORD_LENGTH = 128;
 
+/** Everybody's first guess for a password on this platform. */
+const PRODUCT_NAME = 'tradeguard';
+
 /** Hashes waiting for a turn; each takes about 30 ms, so this is some seconds of work. */
 const DEFAULT_MAX_QUEUE = 200;
 
@@ -128,16 +131,21 @@ export function checkNewPassword(
   const length = [...normalized].length;
   if (length < MIN_PASSWORD_LENGTH) return 'too_short';
   if (length > MAX_PASSWORD_LENGTH) return 'too_long';
-  if (isPersonal(normalized, personal)) return 'contains_personal_data';
-  if (isCommonPassword(normalized)) return 'too_common';
+  if (
+    isMostly(
+      normalized,
+      personal.flatMap((word) => [word, word.split('@')[0] ?? '']),
+    )
+  )
+    return 'contains_personal_data';
+  if (isCommonPassword(normalized) || isMostly(normalized, [PRODUCT_NAME])) return 'too_common';
   return null;
 }
 
-/** Whether little is left of the password once the owner's e-mail, its local part or name is taken away. */
-function isPersonal(password: string, personal: readonly string[]): boolean {
+/** Whether little is left of the password once one of the words is taken away. */
+function isMostly(password: string, words: readonly string[]): boolean {
   const folded = password.toLowerCase();
-  return personal
-    .flatMap((word) => [word, word.split('@')[0] ?? ''])
-    .map((word) => word.normalize('NFKC').toLowerCase().trim())
+  return words
+    .map((word) => normalize(word).toLowerCase().trim())
     .some((word) => word.length >= 4 && folded.includes(word) && folded.length - word.length < 8);
 }

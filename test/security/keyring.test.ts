@@ -1,3 +1,4 @@
+import { createSecretKey } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { createKek, DEFAULT_KDF_ITERATIONS, type KekSecret, MIN_KDF_ITERATIONS } from '../../security/kek.ts';
 import { createKeyring, KEY_PURPOSES, SESSION_PURPOSES, type WrappedKey } from '../../security/keyring.ts';
@@ -84,6 +85,13 @@ describe('key wrapping', () => {
     expect(session.equals(master)).toBe(false);
   });
 
+  it('takes a raw key as bytes or as a KeyObject for the same', async () => {
+    const bytes = Buffer.alloc(32, 7);
+    const { key: one } = await createKek({ name: 'master', secret: { raw: bytes } }).current();
+    const { key: two } = await createKek({ name: 'master', secret: { raw: createSecretKey(bytes) } }).current();
+    expect(one.equals(two)).toBe(true);
+  });
+
   it('refuses a master key for a session purpose and the other way round', async () => {
     const record = await ring().generateWrapped('field');
     await expect(ring().openWrapped({ ...record, kek: 'session' }, { active: true })).rejects.toMatchObject({
@@ -93,6 +101,7 @@ describe('key wrapping', () => {
 
   it('refuses raw keys that are not 32 bytes and short passphrases', () => {
     expect(() => createKek({ name: 'master', secret: { raw: Buffer.alloc(31) } })).toThrow(/32 bytes/);
+    expect(() => createKek({ name: 'master', secret: { raw: createSecretKey(Buffer.alloc(31)) } })).toThrow(/32 bytes/);
     expect(() => createKek({ name: 'session', secret: { passphrase: 'short' } })).toThrow(/16 characters/);
   });
 });

@@ -95,6 +95,7 @@ describe('the rules for a new password', () => {
     'aaaaaaaaaaaa',
     'abcabcabcabc',
     'passwordpassword',
+    'Tradeguard2026!',
     '112233445566',
   ])('refuses the common password %s', (password) => {
     expect(check(password)).toBe('too_common');

@@ -1,0 +1,175 @@
+import { createHash } from 'node:crypto';
+import { parseCanonicalJson } from './canonical-json.ts';
+import type { Keyring } from './keyring.ts';
+import { secretsEqual } from './tokens.ts';
+
+const LOG_VERSION = 'tradeguard-log/v1';
+/** RFC 6962 section 2.1: the byte before a leaf, so that no leaf can pass for an inner node. */
+const LEAF_PREFIX = Buffer.of(0);
+const HASH_BYTES = 32;
+
+/** A sealed entry as the database holds it. */
+export type ChainRow = {
+  /** From 1, without gaps. */
+  seq: number;
+  /** Canonical JSON, hashed exactly as stored. */
+  entry: string;
+  prevHash: Uint8Array;
+  hash: Uint8Array;
+  leafHash: Uint8Array;
+  entryHmac: Uint8Array;
+  /** Columns kept beside the text for queries; each has to equal the entry's member of that name. */
+  columns?: Readonly<Record<string, unknown>>;
+};
+
+export type ChainFaultReason =
+  | 'gap'
+  | 'out_of_order'
+  | 'prev_mismatch'
+  | 'hash_mismatch'
+  | 'leaf_mismatch'
+  | 'hmac_mismatch'
+  | 'not_canonical'
+  | 'column_mismatch'
+  | 'truncated'
+  | 'head_mismatch';
+
+export type ChainFault = { seq: number; reason: ChainFaultReason };
+
+/** The end of a chain: the last sequence number (0 for an empty log) and its hash (the genesis of an empty one). */
+export type ChainHead = { seq: number; hash: Buffer };
+
+/**
+ * What the first entry links to: SHA-256 of the log's version and its origin, so an entry cannot be moved to another
+ * log.
+ *
+ * @param origin names this log, for instance the public origin; one line
+ * @throws TypeError for an empty origin or one of several lines
+ */
+export function genesisHash(origin: string): Buffer {
+  if (origin === '' || /[\r\n]/.test(origin)) throw new TypeError('the origin of a log is one non-empty line');
+  return sha256(`${LOG_VERSION}\n`, origin);
+}
+
+/** `SHA-256(prevHash ‖ entry)`. @throws RangeError when prevHash is not 32 bytes */
+export function chainHash(prevHash: Uint8Array, entry: string): Buffer {
+  if (prevHash.length !== HASH_BYTES) throw new RangeError('a previous hash has 32 bytes');
+  return sha256(prevHash, entry);
+}
+
+/** The entry's leaf in the Merkle tree over the log: `SHA-256(0x00 ‖ entry)` (RFC 6962 section 2.1). */
+export function leafHash(entry: string): Buffer {
+  return sha256(LEAF_PREFIX, entry);
+}
+
+/** The MAC that shows an entry was written by a holder of the key, and not into the table by hand. */
+export function entryHmac(keyring: Keyring, entry: string): Buffer {
+  return keyring.hmac('audit-entry', entry);
+}
+
+/** Checks {@link entryHmac} under every key generation; what a verifier with the keyring is given. */
+export function createHmacCheck(keyring: Keyring): HmacCheck {
+  return (entry, mac) => {
+    let equal = false;
+    for (const candidate of keyring.hmacVersions('audit-entry', entry)) {
+      if (secretsEqual(candidate.mac, mac)) equal = true;
+    }
+    return equal;
+  };
+}
+
+export type HmacCheck = (entry: string, mac: Uint8Array) => boolean;
+
+export type ChainVerifierOptions = {
+  origin: string;
+  /** Starts behind an entry that was verified before; without it at the genesis. */
+  after?: ChainHead;
+  /** Without it (an auditor who has no key) the MACs are not checked. */
+  checkHmac?: HmacCheck;
+};
+
+/**
+ * Verifies a chain row by row in constant memory. `push` gives the row's fault or null; after a fault the verifier says
+ * nothing more, since every later link hangs on the broken one.
+ */
+export function createChainVerifier({ origin, after, checkHmac }: ChainVerifierOptions) {
+  let head: ChainHead = after ?? { seq: 0, hash: genesisHash(origin) };
+  let fault: ChainFault | null = null;
+  let checked = 0;
+
+  function faultOf(row: ChainRow): ChainFaultReason | null {
+    if (row.seq <= head.seq) return 'out_of_order';
+    if (row.seq !== head.seq + 1) return 'gap';
+    if (!sameBytes(row.prevHash, head.hash)) return 'prev_mismatch';
+    if (!sameBytes(row.hash, chainHash(head.hash, row.entry))) return 'hash_mismatch';
+    if (!sameBytes(row.leafHash, leafHash(row.entry))) return 'leaf_mismatch';
+    if (checkHmac && !checkHmac(row.entry, row.entryHmac)) return 'hmac_mismatch';
+    return row.columns ? columnFault(row.entry, row.columns) : null;
+  }
+
+  return {
+    push(row: ChainRow): ChainFault | null {
+      if (fault) return fault;
+      const reason = faultOf(row);
+      // A gap is named by the first entry that is missing.
+      if (reason) fault = { seq: reason === 'gap' ? head.seq + 1 : row.seq, reason };
+      else {
+        head = { seq: row.seq, hash: Buffer.from(row.hash) };
+        checked += 1;
+      }
+      return fault;
+    },
+
+    /**
+     * Ends the run. With the head that was published elsewhere it also sees that the last entries were cut off or that
+     * the whole chain was made anew, which the rows alone cannot show.
+     */
+    end(published?: ChainHead): { valid: boolean; checked: number; head: ChainHead; fault: ChainFault | null } {
+      if (!fault && published) {
+        if (head.seq < published.seq) fault = { seq: head.seq + 1, reason: 'truncated' };
+        else if (head.seq === published.seq && !sameBytes(head.hash, published.hash)) {
+          fault = { seq: head.seq, reason: 'head_mismatch' };
+        }
+      }
+      return { valid: fault === null, checked, head, fault };
+    },
+  };
+}
+
+export type ChainVerifier = ReturnType<typeof createChainVerifier>;
+
+/** {@link createChainVerifier} over a stream of rows, ending at the first fault. */
+export async function verifyChain(
+  rows: AsyncIterable<ChainRow> | Iterable<ChainRow>,
+  options: ChainVerifierOptions & { published?: ChainHead },
+): Promise<ReturnType<ChainVerifier['end']>> {
+  const verifier = createChainVerifier(options);
+  for await (const row of rows) {
+    if (verifier.push(row)) break;
+  }
+  return verifier.end(options.published);
+}
+
+function columnFault(entry: string, columns: Readonly<Record<string, unknown>>): ChainFaultReason | null {
+  let members: Record<string, unknown>;
+  try {
+    members = parseCanonicalJson(entry) as Record<string, unknown>;
+  } catch {
+    return 'not_canonical';
+  }
+  if (members === null || typeof members !== 'object') return 'not_canonical';
+  for (const [name, stored] of Object.entries(columns)) {
+    if ((members[name] ?? null) !== (stored ?? null)) return 'column_mismatch';
+  }
+  return null;
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return Buffer.compare(a, b) === 0;
+}
+
+function sha256(...parts: (string | Uint8Array)[]): Buffer {
+  const hash = createHash('sha256');
+  for (const part of parts) hash.update(part);
+  return hash.digest();
+}
