@@ -1,7 +1,8 @@
-import { createHash } from 'node:crypto';
+import { createHash, createHmac, type KeyObject } from 'node:crypto';
 import { parseCanonicalJson } from './canonical-json.ts';
-import type { Keyring } from './keyring.ts';
 import { secretsEqual } from './tokens.ts';
+
+export { canonicalJson } from './canonical-json.ts';
 
 const LOG_VERSION = 'tradeguard-log/v1';
 /** RFC 6962 section 2.1: the byte before a leaf, so that no leaf can pass for an inner node. */
@@ -62,37 +63,27 @@ export function leafHash(entry: string): Buffer {
   return sha256(LEAF_PREFIX, entry);
 }
 
-/** The MAC that shows an entry was written by a holder of the key, and not into the table by hand. */
-export function entryHmac(keyring: Keyring, entry: string): Buffer {
-  return keyring.hmac('audit-entry', entry);
+/**
+ * HMAC-SHA256 of the entry's text under a key that is kept outside the database: shows that an entry was written by a
+ * holder of the key, and not into the table by hand.
+ */
+export function entryHmac(auditKey: KeyObject, entry: string): Buffer {
+  return createHmac('sha256', auditKey).update(entry).digest();
 }
-
-/** Checks {@link entryHmac} under every key generation; what a verifier with the keyring is given. */
-export function createHmacCheck(keyring: Keyring): HmacCheck {
-  return (entry, mac) => {
-    let equal = false;
-    for (const candidate of keyring.hmacVersions('audit-entry', entry)) {
-      if (secretsEqual(candidate.mac, mac)) equal = true;
-    }
-    return equal;
-  };
-}
-
-export type HmacCheck = (entry: string, mac: Uint8Array) => boolean;
 
 export type ChainVerifierOptions = {
   origin: string;
   /** Starts behind an entry that was verified before; without it at the genesis. */
   after?: ChainHead;
-  /** Without it (an auditor who has no key) the MACs are not checked. */
-  checkHmac?: HmacCheck;
+  /** The audit key and earlier ones. Without them (an auditor who has no key) the MACs are not checked. */
+  auditKeys?: readonly KeyObject[];
 };
 
 /**
  * Verifies a chain row by row in constant memory. `push` gives the row's fault or null; after a fault the verifier says
  * nothing more, since every later link hangs on the broken one.
  */
-export function createChainVerifier({ origin, after, checkHmac }: ChainVerifierOptions) {
+export function createChainVerifier({ origin, after, auditKeys }: ChainVerifierOptions) {
   let head: ChainHead = after ?? { seq: 0, hash: genesisHash(origin) };
   let fault: ChainFault | null = null;
   let checked = 0;
@@ -103,7 +94,8 @@ export function createChainVerifier({ origin, after, checkHmac }: ChainVerifierO
     if (!sameBytes(row.prevHash, head.hash)) return 'prev_mismatch';
     if (!sameBytes(row.hash, chainHash(head.hash, row.entry))) return 'hash_mismatch';
     if (!sameBytes(row.leafHash, leafHash(row.entry))) return 'leaf_mismatch';
-    if (checkHmac && !checkHmac(row.entry, row.entryHmac)) return 'hmac_mismatch';
+    if (auditKeys && !auditKeys.some((key) => secretsEqual(entryHmac(key, row.entry), row.entryHmac)))
+      return 'hmac_mismatch';
     return row.columns ? columnFault(row.entry, row.columns) : null;
   }
 

@@ -1,6 +1,6 @@
 import canonicalize from 'canonicalize';
 
-/** A JSON value that {@link canonicalJson} accepts; the checks that types cannot make happen at run time. */
+/** What JSON text holds. */
 export type JsonValue = null | boolean | number | string | readonly JsonValue[] | { readonly [key: string]: JsonValue };
 
 /** A value has no canonical JSON form. `path` is a JSON Pointer (RFC 6901) to the part; the value itself stays out. */
@@ -23,7 +23,7 @@ const MAX_DEPTH = 64;
  *   cannot hold it), undefined, functions, symbols, BigInt, holes in arrays, objects with a prototype of their own
  *   (Date, Map, classes), cycles and nesting beyond 64 levels.
  */
-export function canonicalJson(value: JsonValue): string {
+export function canonicalJson(value: unknown): string {
   check(value, '', 0);
   return canonicalize(value) as string;
 }

