@@ -1,10 +1,10 @@
-import { Client, Connection } from '@temporalio/client';
+import { Client, Connection, type TLSConfig } from '@temporalio/client';
 import { dataConverter } from './data-converter.ts';
 
 export interface TemporalOptions {
   address: string;
   namespace: string;
-  tls: { ca?: Buffer; cert?: Buffer; key?: Buffer; serverName?: string } | undefined;
+  tls: TLSConfig | undefined;
   identity: string;
 }
 
@@ -13,20 +13,7 @@ export interface TemporalOptions {
  * away under it, without a restart.
  */
 export function createTemporalClient(options: TemporalOptions) {
-  const connection = Connection.lazy({
-    address: options.address,
-    ...(options.tls
-      ? {
-          tls: {
-            ...(options.tls.serverName ? { serverNameOverride: options.tls.serverName } : {}),
-            ...(options.tls.ca ? { serverRootCACertificate: options.tls.ca } : {}),
-            ...(options.tls.cert && options.tls.key
-              ? { clientCertPair: { crt: options.tls.cert, key: options.tls.key } }
-              : {}),
-          },
-        }
-      : {}),
-  });
+  const connection = Connection.lazy({ address: options.address, ...(options.tls ? { tls: options.tls } : {}) });
   const client = new Client({ connection, namespace: options.namespace, identity: options.identity, dataConverter });
   return {
     client,

@@ -63,7 +63,7 @@ export class People extends Migration {
         revoked_at timestamptz,
         revoked_reason text
       );
-      create index session_user on session (user_id) where revoked_at is null;
+      create index session_by_user on session (user_id) where revoked_at is null;
       create unique index session_login on session (login_id);
       comment on column session.factor_at is 'when this session last proved a second factor (step-up counts for 5 minutes)';
 

@@ -1,0 +1,29 @@
+import { defineConfig } from 'vitest/config';
+
+/** Tests of pure code need no servers; those that start servers of their own must not meet shared ones. */
+const PURE = ['test/domain/**/*.test.ts', 'test/security/**/*.test.ts', 'test/*.test.ts'];
+const OWN_SERVERS = ['test/platform/**/*.test.ts', 'test/cli/**/*.test.ts', 'test/faults/**/*.test.ts'];
+
+export default defineConfig({
+  test: {
+    maxWorkers: 2,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    projects: [
+      { extends: true, test: { name: 'pure', include: PURE } },
+      {
+        extends: true,
+        test: { name: 'own-servers', include: OWN_SERVERS, testTimeout: 180_000, hookTimeout: 180_000 },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'servers',
+          include: ['test/**/*.test.ts'],
+          exclude: [...PURE, ...OWN_SERVERS],
+          globalSetup: 'test/helpers/global-setup.ts',
+        },
+      },
+    ],
+  },
+});
