@@ -11,6 +11,8 @@ const run = promisify(execFile);
 /** The release that is fetched or built where the machine has none. */
 const VERSION = '1.5.1';
 const GO_PACKAGE = `github.com/temporalio/cli/cmd/temporal@v${VERSION}`;
+/** How many packages a build from nothing compiles. */
+const PACKAGES = 1_300;
 const RELEASES = `https://github.com/temporalio/cli/releases/download/v${VERSION}`;
 /** SHA-256 of the release's archives, as published with it. */
 const ARCHIVE_SHA256: Readonly<Record<string, string>> = {
@@ -34,6 +36,8 @@ export interface FindTemporalOptions {
   /** Where releases are downloaded from; for tests. */
   readonly releases?: string;
   readonly archiveSha256?: Readonly<Record<string, string>>;
+  /** Ends a download or a build. */
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -87,7 +91,7 @@ async function obtain(
   try {
     const ways = [
       { source: 'download', make: () => download(workshop, say, options) },
-      { source: 'built with Go', make: () => buildWithGo(workshop, env, say) },
+      { source: 'built with Go', make: () => buildWithGo(workshop, env, say, options.signal) },
     ];
     for (const { source, make } of ways) {
       try {
@@ -96,6 +100,7 @@ async function obtain(
         if (cli) return cli;
         failures.push(`${source}: the binary does not run here`);
       } catch (error) {
+        options.signal?.throwIfAborted();
         failures.push(`${source}: ${(error as Error).message}`);
         say(`Temporal: ${failures.at(-1)}`);
       }
@@ -115,7 +120,7 @@ async function download(workshop: string, say: (line: string) => void, options: 
   if (!expected) throw new Error(`there is no release for ${platform}`);
   const url = `${options.releases ?? RELEASES}/temporal_cli_${VERSION}_${platform}.tar.gz`;
   say(`Temporal: downloading the CLI ${VERSION} from ${url}`);
-  const archive = await fetchWithProgress(url, say);
+  const archive = await fetchWithProgress(url, say, options.signal);
   if (createHash('sha256').update(archive).digest('hex') !== expected)
     throw new Error('the download does not have the published SHA-256 and was thrown away');
   writeFileSync(join(workshop, 'cli.tar.gz'), archive);
@@ -123,12 +128,16 @@ async function download(workshop: string, say: (line: string) => void, options: 
   return join(workshop, 'temporal');
 }
 
-async function fetchWithProgress(url: string, say: (line: string) => void): Promise<Buffer> {
+async function fetchWithProgress(
+  url: string,
+  say: (line: string) => void,
+  signal: AbortSignal | undefined,
+): Promise<Buffer> {
   // No overall limit, lines may be slow; but a network that swallows packets must not hold up the build with Go.
-  const abort = new AbortController();
-  let stall = setTimeout(() => abort.abort(), 15_000);
+  const stalled = new AbortController();
+  let stall = setTimeout(() => stalled.abort(), 15_000);
   try {
-    const response = await fetch(url, { signal: abort.signal });
+    const response = await fetch(url, { signal: AbortSignal.any([stalled.signal, ...(signal ? [signal] : [])]) });
     if (!response.ok || !response.body) throw new Error(`HTTP ${response.status}`);
     const total = Number(response.headers.get('content-length') ?? 0);
     const chunks: Uint8Array[] = [];
@@ -136,7 +145,7 @@ async function fetchWithProgress(url: string, say: (line: string) => void): Prom
     let said = Date.now();
     for await (const chunk of response.body) {
       clearTimeout(stall);
-      stall = setTimeout(() => abort.abort(), 15_000);
+      stall = setTimeout(() => stalled.abort(), 15_000);
       chunks.push(chunk);
       received += chunk.length;
       if (Date.now() - said < 3_000) continue;
@@ -146,7 +155,7 @@ async function fetchWithProgress(url: string, say: (line: string) => void): Prom
     return Buffer.concat(chunks);
   } catch (error) {
     const cause = (error as Error).cause as Error | undefined;
-    throw new Error(abort.signal.aborted ? 'no answer within 15 s' : (cause?.message ?? (error as Error).message));
+    throw new Error(stalled.signal.aborted ? 'no answer within 15 s' : (cause?.message ?? (error as Error).message));
   } finally {
     clearTimeout(stall);
   }
@@ -154,13 +163,19 @@ async function fetchWithProgress(url: string, say: (line: string) => void): Prom
 
 const megabytes = (bytes: number): string => `${(bytes / 1_048_576).toFixed(0)} MB`;
 
-async function buildWithGo(workshop: string, env: NodeJS.ProcessEnv, say: (line: string) => void): Promise<string> {
+async function buildWithGo(
+  workshop: string,
+  env: NodeJS.ProcessEnv,
+  say: (line: string) => void,
+  signal: AbortSignal | undefined,
+): Promise<string> {
   const seconds = stopwatch();
   say(`Temporal: building the CLI ${VERSION} with Go; this takes minutes and happens once.`);
   const child = spawn('go', ['install', '-v', GO_PACKAGE], {
     env: { ...env, GOBIN: workshop },
     cwd: workshop,
     stdio: ['ignore', 'ignore', 'pipe'],
+    ...(signal ? { signal } : {}),
   });
   let modules = 0;
   let packages = 0;
@@ -170,11 +185,10 @@ async function buildWithGo(workshop: string, env: NodeJS.ProcessEnv, say: (line:
     else if (/^[\w./-]+$/.test(line)) packages += 1;
     else last = line;
   });
-  const progress = setInterval(
-    () =>
-      say(`Temporal: building with Go, ${seconds()} s, ${modules} modules downloaded, ${packages} packages compiled`),
-    5_000,
-  );
+  const progress = setInterval(() => {
+    const downloaded = modules > 0 ? `${modules} modules downloaded, ` : '';
+    say(`Temporal: building with Go, ${seconds()} s, ${downloaded}${packages} of about ${PACKAGES} packages compiled`);
+  }, 10_000);
   try {
     const code = await new Promise<number | null>((resolve, reject) => {
       child.once('error', (error: NodeJS.ErrnoException) =>

@@ -1,0 +1,19 @@
+import { Command } from 'commander';
+import { ConfigError } from '../platform/config.ts';
+import { registerApi } from './api.ts';
+import { registerMigrate } from './migrate.ts';
+import { registerStart } from './start.ts';
+import { registerWorker } from './worker.ts';
+
+const program = new Command('tradeguard').description('The security backend of an investment-trading platform.');
+
+for (const register of [registerStart, registerApi, registerWorker, registerMigrate]) register(program);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  // What an operator can put right is told in a sentence; a stack is for those who ask for it.
+  const { message, stack } = error as Error;
+  console.error(process.env.DEBUG && !(error instanceof ConfigError) ? stack : message);
+  process.exit(1);
+}
