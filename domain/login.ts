@@ -1,11 +1,13 @@
-/** Where one login stands. All but the two waiting states are final. */
+/** Where one login stands. `pending` has no verdict yet; all but it and the two that wait for a factor are final. */
 export const LOGIN_STATUSES = [
+  'pending',
   'step_up_required',
   'enrolment_required',
   'authenticated',
   'invalid_credentials',
   'locked',
   'denied',
+  'restricted',
   'expired',
   'abandoned',
 ] as const;
@@ -37,7 +39,7 @@ export type LoginVerdict = (typeof LOGIN_VERDICTS)[number];
 
 /** True when the login waits for nothing any more. */
 export function isFinalLogin(status: LoginStatus): boolean {
-  return status !== 'step_up_required' && status !== 'enrolment_required';
+  return status !== 'pending' && status !== 'step_up_required' && status !== 'enrolment_required';
 }
 
 /** The kind of proof a method gives. */

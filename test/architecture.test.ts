@@ -57,7 +57,7 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   },
   db: { values: ['db', 'domain', 'security'], types: ['platform'], packages: [/^(?!express$|zod$|@temporalio\/)/] },
   temporal: {
-    values: ['temporal', 'domain', 'security', 'platform'],
+    values: ['temporal', 'domain', 'security', 'platform', 'workflows/search-attributes.ts'],
     types: ['db', 'workflows'],
     packages: [/^(?!express$)/],
   },

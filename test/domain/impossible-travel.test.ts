@@ -79,6 +79,7 @@ describe('impossible travel', () => {
     expect(travel.certainKm).toBeCloseTo(850, 3);
     expect(travel.impossible).toBe(false);
     expect(journey(1000, 1, Number.NaN).certainKm).toBeCloseTo(900, 3);
+    expect(journey(1000, 1, Number.POSITIVE_INFINITY).certainKm).toBeCloseTo(900, 3);
     expect(journey(30, 1, 50).certainKm).toBe(0);
   });
 

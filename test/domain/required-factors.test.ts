@@ -53,6 +53,10 @@ describe('offered methods', () => {
   });
 });
 
-it('a login waits in exactly two states', () => {
-  expect(LOGIN_STATUSES.filter((status) => !isFinalLogin(status))).toEqual(['step_up_required', 'enrolment_required']);
+it('a login is open without a verdict and while it waits for a factor, and final otherwise', () => {
+  expect(LOGIN_STATUSES.filter((status) => !isFinalLogin(status))).toEqual([
+    'pending',
+    'step_up_required',
+    'enrolment_required',
+  ]);
 });
