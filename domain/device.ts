@@ -19,7 +19,7 @@ export const DEVICE_CLASSES = ['resolution', 'timezone', 'browser', 'os'] as con
 export type DeviceClass = (typeof DEVICE_CLASSES)[number];
 
 /** The comparable form of {@link DeviceParts}. */
-export interface NormalisedDevice {
+export interface DeviceComponents {
   readonly browser: string;
   readonly os: string;
   readonly resolution: string;
@@ -32,7 +32,7 @@ export interface NormalisedDevice {
  * Brings the parts into one spelling: trimmed, lower case, plugins sorted and without repeats. Width and height are
  * ordered by size, since a turned phone is the same phone. The pixel ratio is left out, since zooming a page changes it.
  */
-export function normaliseDevice(parts: DeviceParts): NormalisedDevice {
+export function normaliseDevice(parts: DeviceParts): DeviceComponents {
   const { width, height, colorDepth } = parts.screen;
   return {
     browser: fold(parts.browserFamily),
@@ -45,13 +45,13 @@ export function normaliseDevice(parts: DeviceParts): NormalisedDevice {
 }
 
 /** The text whose SHA-256 is the device's signature. JSON keeps part borders, so no two devices share a text. */
-export function signatureText(device: NormalisedDevice): string {
+export function signatureText(device: DeviceComponents): string {
   const { browser, os, resolution, timezone, plugins } = device;
   return JSON.stringify(['tradeguard-device/v1', browser, os, resolution, timezone, plugins]);
 }
 
 /** The classes that differ between two states of one device, in the order of {@link DEVICE_CLASSES}. */
-export function changedClasses(before: NormalisedDevice, after: NormalisedDevice): DeviceClass[] {
+export function changedClasses(before: DeviceComponents, after: DeviceComponents): DeviceClass[] {
   return DEVICE_CLASSES.filter((name) => before[name] !== after[name]);
 }
 
@@ -65,7 +65,7 @@ export function changedClasses(before: NormalisedDevice, after: NormalisedDevice
 export type ImpossibleChange = 'form_factor_changed' | 'platform_contradiction' | 'browser_os_contradiction';
 
 /** What cannot be true of the device as presented, given what its cookie's device was before (null: no cookie). */
-export function impossibleChanges(before: NormalisedDevice | null, after: NormalisedDevice): ImpossibleChange[] {
+export function impossibleChanges(before: DeviceComponents | null, after: DeviceComponents): ImpossibleChange[] {
   const found: ImpossibleChange[] = [];
   if (before && isImpossibleSwitch(before.os, after.os)) found.push('form_factor_changed');
   if (contradictsPlatform(after)) found.push('platform_contradiction');
@@ -88,13 +88,13 @@ export interface DeviceFinding {
 /** The account's devices a presented one was looked up against. Revoked devices are not handed in. */
 export interface DeviceMatches {
   /** The device its cookie or device token names, if that is one of the account's. */
-  readonly byCookie: NormalisedDevice | null;
+  readonly byCookie: DeviceComponents | null;
   /** True when a device of the account has the equal signature; false where a cookie is required (`DEVICE_BINDING`). */
   readonly bySignature: boolean;
 }
 
 /** Compares a presented device with what the account has. A cookie outweighs an equal signature. */
-export function assessDevice(presented: NormalisedDevice, matches: DeviceMatches): DeviceFinding {
+export function assessDevice(presented: DeviceComponents, matches: DeviceMatches): DeviceFinding {
   const impossible = impossibleChanges(matches.byCookie, presented);
   if (matches.byCookie) {
     const changed = changedClasses(matches.byCookie, presented);
@@ -138,7 +138,7 @@ function isImpossibleSwitch(before: string, after: string): boolean {
   return !EXPLAINED_PAIRS.some(([a, b]) => (before === a && after === b) || (before === b && after === a));
 }
 
-function contradictsPlatform(device: NormalisedDevice): boolean {
+function contradictsPlatform(device: DeviceComponents): boolean {
   // Not every browser tells its platform, and an unknown system contradicts nothing.
   if (!isKnownSystem(device.os)) return false;
   const entry = PLATFORM_SYSTEMS.find(([prefix]) => prefix.test(device.platform));
