@@ -108,11 +108,13 @@ export class People extends Migration {
         created_at timestamptz not null default clock_timestamp(),
         next_attempt_at timestamptz not null default clock_timestamp(),
         attempts integer not null default 0,
+        claimed_until timestamptz,
         sent_at timestamptz,
         failed_at timestamptz,
         last_error text
       );
       create index outbox_mail_due on outbox_mail (next_attempt_at) where sent_at is null and failed_at is null;
+      comment on column outbox_mail.claimed_until is 'a process is sending it; after that time another may';
       comment on column outbox_mail.body is 'field token (AES-256-GCM); cleared once sent, since it may hold a code or a link';
 
       create table once (

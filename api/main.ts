@@ -1,0 +1,132 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { hostname } from 'node:os';
+import type { Logger } from 'pino';
+import { createAuditLog } from '../db/audit.ts';
+import { openKeyring } from '../db/keyring.ts';
+import { createOrm } from '../db/orm.ts';
+import { createOutbox } from '../db/outbox.ts';
+import { type Config, ConfigError, loadConfig } from '../platform/config.ts';
+import { createStaticGeoPort } from '../platform/geo-port.ts';
+import { createLogger } from '../platform/logger.ts';
+import { persist } from '../platform/persist.ts';
+import { createShutdown } from '../platform/shutdown.ts';
+import { KeyringError } from '../security/keyring.ts';
+import { createTemporalClient } from '../temporal/connection.ts';
+import { readTls } from '../temporal/tls.ts';
+import { taskQueues } from '../workflows/contract.ts';
+import { createApp } from './app.ts';
+import { createDeferredKeyring } from './deferred-keyring.ts';
+import { createAuthenticate } from './middleware/authenticate.ts';
+import { createRequestFacts } from './middleware/request-facts.ts';
+import { createRoutes } from './routes.ts';
+import { createTemporalGateway } from './temporal-gateway.ts';
+
+/**
+ * Listens, also while the database or Temporal is down: until they answer, requests that need them get 503.
+ *
+ * @returns `ready` resolves when the keys are open, and rejects when they are not the ones the data was stored under
+ */
+export async function startApi({ config: given, log }: { config: Config; log: Logger }) {
+  const server = createServer();
+  const url = await listen(server, given.port, given.host);
+  // With port 0 the system chooses, and only now is the address known that browsers will send as Origin.
+  const config: Config = given.port === 0 ? { ...given, publicOrigin: url } : given;
+
+  const db = await createOrm({
+    databaseUrl: config.databaseUrl,
+    poolMax: config.dbPool.max,
+    applicationName: 'tradeguard-api',
+  });
+  const temporal = createTemporalClient({
+    address: config.temporalAddress,
+    namespace: config.temporalNamespace,
+    tls: readTls(config.temporalTls),
+    identity: `api:${process.pid}@${hostname()}`,
+  });
+  const { keyring, open } = createDeferredKeyring();
+  const routes = createRoutes({
+    config,
+    log,
+    db,
+    keyring,
+    audit: createAuditLog({ auditKey: config.auditKey }),
+    auditKey: config.auditKey,
+    outbox: createOutbox({ keyring }),
+    gateway: createTemporalGateway({
+      temporal,
+      queues: taskQueues(config.taskQueuePrefix),
+      verdictTimeoutMs: config.verdictTimeout,
+    }),
+    geo: createStaticGeoPort(),
+  });
+  const authenticate = createAuthenticate({
+    db,
+    keyring,
+    cookieName: config.production ? '__Host-tradeguard' : 'tradeguard',
+    publicOrigin: config.publicOrigin,
+    stepUpFreshnessMs: config.stepUpFreshness,
+  });
+  const requestFacts = createRequestFacts({ trustedProxies: config.trustedProxies });
+  server.on('request', createApp({ log, production: config.production, routes, authenticate, requestFacts }));
+
+  const closing = new AbortController();
+  async function openKeys(): Promise<void> {
+    const opened = await persist(() => openKeyring(db, config), {
+      name: 'keyring',
+      log,
+      signal: closing.signal,
+      isFatal: (error) => error instanceof KeyringError,
+    });
+    if (opened !== undefined) open(opened);
+  }
+
+  return {
+    url,
+    config,
+    ready: openKeys(),
+    /** Stops listening, answers what is under way, then closes every connection. */
+    async close(): Promise<void> {
+      closing.abort();
+      const closed = new Promise((resolve) => server.close(resolve));
+      server.closeIdleConnections();
+      await closed;
+      await temporal.close();
+      await db.close();
+    },
+  };
+}
+
+export type RunningApi = Awaited<ReturnType<typeof startApi>>;
+
+function listen(server: Server, port: number, host: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      const address = server.address() as AddressInfo;
+      const name = address.family === 'IPv6' ? `[${address.address}]` : address.address;
+      resolve(`http://${name === '0.0.0.0' || name === '[::]' ? '127.0.0.1' : name}:${address.port}`);
+    });
+  });
+}
+
+async function main(): Promise<void> {
+  const config = loadConfig(process.env);
+  const log = createLogger({ level: config.logLevel, name: 'api' });
+  const shutdown = createShutdown({ log, timeout: config.shutdownTimeout + 2_000 });
+  shutdown.listen();
+  const api = await startApi({ config, log });
+  shutdown.add('api', api.close);
+  log.info({ url: api.url }, 'listening');
+  await api.ready;
+  process.send?.({ type: 'ready', url: api.url });
+}
+
+if (import.meta.main) {
+  main().catch((error: unknown) => {
+    const known = error instanceof ConfigError || error instanceof KeyringError;
+    console.error(known ? error.message : error);
+    process.exit(1);
+  });
+}

@@ -1,0 +1,158 @@
+import { hostname } from 'node:os';
+import { DefaultLogger, NativeConnection, Runtime, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import type { Logger } from 'pino';
+import { type Activities, createActivities } from '../activities/index.ts';
+import { createMailDelivery } from '../activities/mail-delivery.ts';
+import { createAuditLog } from '../db/audit.ts';
+import { openKeyring } from '../db/keyring.ts';
+import { createOrm } from '../db/orm.ts';
+import { createOutbox } from '../db/outbox.ts';
+import { type Config, ConfigError, loadConfig } from '../platform/config.ts';
+import { createLogger } from '../platform/logger.ts';
+import { createMailer } from '../platform/mailer.ts';
+import { persist } from '../platform/persist.ts';
+import { createShutdown } from '../platform/shutdown.ts';
+import { KeyringError } from '../security/keyring.ts';
+import { createTemporalClient } from '../temporal/connection.ts';
+import { ensureSearchAttributes } from '../temporal/search-attributes.ts';
+import { readTls } from '../temporal/tls.ts';
+import { taskQueues } from '../workflows/contract.ts';
+import { bundleWorkflows } from './bundle.ts';
+import { createOutboxDispatcher } from './outbox-dispatcher.ts';
+import { ensureSchedules } from './schedules.ts';
+import { createSealer } from './sealer.ts';
+import { createWorkers, runWorkers } from './worker.ts';
+
+export interface WorkerProcessOptions {
+  config: Config;
+  log: Logger;
+  /** For tests, which bundle once for all. */
+  workflowBundle?: WorkflowBundleWithSourceMap;
+  /** False for tests, whose workflows by the clock would outlive them on a shared server. */
+  schedules?: boolean;
+}
+
+/**
+ * Everything the worker process does: polls both task queues, sends letters, seals the audit log. A database or Temporal
+ * server that is down, at the start or later, is waited for.
+ *
+ * @returns `polling` resolves when tasks are polled for the first time, and rejects when the stored keys do not open
+ */
+export async function startWorkerProcess({ config, log, workflowBundle, schedules = true }: WorkerProcessOptions) {
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const db = await createOrm({
+    databaseUrl: config.databaseUrl,
+    poolMax: config.dbPool.max,
+    applicationName: 'tradeguard-worker',
+  });
+  const identity = `worker:${process.pid}@${hostname()}`;
+  const server = { address: config.temporalAddress, namespace: config.temporalNamespace };
+  const tls = readTls(config.temporalTls);
+  const temporal = createTemporalClient({ ...server, tls, identity });
+  const queues = taskQueues(config.taskQueuePrefix);
+  const started = Promise.withResolvers<void>();
+
+  /** One life of the Temporal workers, from the connection to their end. */
+  async function poll(activities: Activities, bundle: WorkflowBundleWithSourceMap): Promise<void> {
+    const connection = await NativeConnection.connect({ address: server.address, ...(tls ? { tls } : {}) });
+    try {
+      await ensureSearchAttributes(connection, server.namespace);
+      if (schedules) await ensureSchedules(temporal.client, { prefix: config.taskQueuePrefix, queues });
+      const workers = await createWorkers({
+        connection,
+        namespace: server.namespace,
+        queues,
+        workflowBundle: bundle,
+        activities,
+        identity,
+        shutdownTimeoutMs: config.shutdownTimeout,
+      });
+      const running = runWorkers(workers, signal);
+      started.resolve();
+      await running;
+    } finally {
+      await connection.close();
+    }
+  }
+
+  async function run(): Promise<void> {
+    const keyring = await persist(() => openKeyring(db, config), {
+      name: 'keyring',
+      log,
+      signal,
+      isFatal: (error) => error instanceof KeyringError,
+    });
+    if (keyring === undefined) return;
+    const audit = createAuditLog({ auditKey: config.auditKey });
+    const outbox = createOutbox({ keyring });
+    const mailer = createMailer({
+      ...(config.smtpUrl === undefined ? {} : { smtpUrl: config.smtpUrl }),
+      mailDir: config.mailDir,
+      from: config.mailFrom,
+    });
+    const activities = createActivities({
+      db,
+      keyring,
+      audit,
+      auditKey: config.auditKey,
+      outbox,
+      mailer,
+      temporal,
+      log,
+      publicOrigin: config.publicOrigin,
+      taskQueuePrefix: config.taskQueuePrefix,
+    });
+    const bundle = workflowBundle ?? (await bundleWorkflows());
+    const delivery = createMailDelivery({ db, outbox, mailer, audit, log });
+    await Promise.all([
+      persist(() => poll(activities, bundle), { name: 'temporal workers', log, signal }),
+      createOutboxDispatcher({ delivery, log }).run(signal),
+      createSealer({ databaseUrl: config.databaseUrl, auditKey: config.auditKey, log }).run(signal),
+    ]);
+  }
+
+  const running = run();
+  running.catch(started.reject);
+  return {
+    polling: started.promise,
+    /** Finishes what is under way, then closes every connection. */
+    async stop(): Promise<void> {
+      stopping.abort();
+      await running.catch(() => {});
+      await temporal.close();
+      await db.close();
+    },
+  };
+}
+
+export type WorkerProcess = Awaited<ReturnType<typeof startWorkerProcess>>;
+
+async function main(): Promise<void> {
+  const config = loadConfig(process.env);
+  const log = createLogger({ level: config.logLevel, name: 'worker' });
+  Runtime.install({
+    logger: new DefaultLogger('INFO', ({ level, message, meta }) => {
+      const write = level === 'ERROR' ? log.error : level === 'WARN' ? log.warn : log.debug;
+      write.call(log, { sdk: meta }, message);
+    }),
+    telemetryOptions: { logging: { filter: { core: 'WARN', other: 'ERROR' }, forward: {} } },
+    // Signals are handled in one place, which also closes the database.
+    shutdownSignals: [],
+  });
+  const shutdown = createShutdown({ log, timeout: config.shutdownTimeout + 2_000 });
+  shutdown.listen();
+  const worker = await startWorkerProcess({ config, log });
+  shutdown.add('worker', worker.stop);
+  await worker.polling;
+  log.info({ queues: taskQueues(config.taskQueuePrefix) }, 'polling');
+  process.send?.({ type: 'ready' });
+}
+
+if (import.meta.main) {
+  main().catch((error: unknown) => {
+    const known = error instanceof ConfigError || error instanceof KeyringError;
+    console.error(known ? error.message : error);
+    process.exit(1);
+  });
+}
