@@ -4,8 +4,6 @@ import Bowser from 'bowser';
 export type UserAgentFamilies = { browser: string; os: string };
 
 const UNKNOWN = 'unknown';
-/** Real ones stay below; the rest would only feed the parser's many regular expressions. */
-const MAX_LENGTH = 1024;
 const FAMILY = /^[a-z0-9][a-z0-9 .+-]{0,39}$/;
 
 /**
@@ -15,7 +13,7 @@ const FAMILY = /^[a-z0-9][a-z0-9 .+-]{0,39}$/;
 export function parseUserAgent(userAgent: string): UserAgentFamilies {
   if (userAgent.trim() === '') return { browser: UNKNOWN, os: UNKNOWN };
   // The space lets the parser's last rule name a lone product such as `curl/8.5.0`.
-  const parser = Bowser.getParser(`${userAgent.slice(0, MAX_LENGTH)} `);
+  const parser = Bowser.getParser(`${userAgent} `);
   return { browser: family(parser.getBrowser().name), os: family(parser.getOS().name) };
 }
 

@@ -34,8 +34,9 @@ export function loadCommonPasswords(): (password: string) => boolean {
   return function isCommonPassword(password: string): boolean {
     const folded = password.toLowerCase();
     if (whole.has(folded) || isRepetition(folded)) return true;
-    const core = coreOf(folded);
-    return folded.length - core.length < MIN_REMAINDER && (cores.has(core) || cores.has(unleet(core)));
+    return coresOf(folded).some(
+      (core) => folded.length - core.length < MIN_REMAINDER && (cores.has(core) || cores.has(unleet(core))),
+    );
   };
 }
 
@@ -74,9 +75,9 @@ function isRepetition(text: string): boolean {
   return false;
 }
 
-/** The password without the digits and punctuation that people put before and behind a word. */
-function coreOf(text: string): string {
-  return text.replace(/^[^\p{L}]+/u, '').replace(/[^\p{L}]+$/u, '');
+/** The password without the punctuation, then also without the digits, that people put before and behind a word. */
+function coresOf(text: string): string[] {
+  return [text.replaceAll(/^[^\p{L}\p{N}]+|[^\p{L}\p{N}]+$/gu, ''), text.replaceAll(/^[^\p{L}]+|[^\p{L}]+$/gu, '')];
 }
 
 function unleet(text: string): string {

@@ -39,10 +39,4 @@ describe('user agent families', () => {
     expect(parseUserAgent('<b>x</b>/1.0 (y)')).toEqual({ browser: 'unknown', os: 'unknown' });
     expect(parseUserAgent('curl/8.5.0')).toEqual({ browser: 'curl', os: 'unknown' });
   });
-
-  it('takes no longer for a header of a megabyte', () => {
-    const start = performance.now();
-    parseUserAgent('Mozilla/5.0 ('.repeat(80_000));
-    expect(performance.now() - start).toBeLessThan(100);
-  });
 });

@@ -1,4 +1,4 @@
-import { createSecretKey } from 'node:crypto';
+import { createHmac, createSecretKey } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { createKek, DEFAULT_KDF_ITERATIONS, type KekSecret, MIN_KDF_ITERATIONS } from '../../security/kek.ts';
 import { createKeyring, KEY_PURPOSES, SESSION_PURPOSES, type WrappedKey } from '../../security/keyring.ts';
@@ -142,6 +142,13 @@ describe('generations', () => {
     expect(keyring.hmacVersions('session', 'token')).toHaveLength(1);
   });
 
+  it('puts the active key first even when a newer generation is loaded already', async () => {
+    const keyring = ring();
+    await keyring.openWrapped(await keyring.generateWrapped('session', 1), { active: true });
+    await keyring.openWrapped(await keyring.generateWrapped('session', 2), { active: false });
+    expect(keyring.hmacVersions('session', 'token').map(({ version }) => version)).toEqual([1, 2]);
+  });
+
   it('keeps an active key while records are reloaded as inactive', async () => {
     const keyring = ring();
     const one = await keyring.generateWrapped('session');
@@ -184,6 +191,16 @@ describe('MACs', () => {
       keyring.hmac('csrf', 'ab', 'c'),
     ];
     expect(new Set(macs.map((mac) => mac.toString('hex'))).size).toBe(macs.length);
+  });
+
+  it('are never made with the key that encrypts for the same purpose', async () => {
+    const keyring = ring();
+    await keyring.openWrapped(await keyring.generateWrapped('field'), { active: true });
+    const { key } = keyring.sealingKey('field');
+    const underCipherKey = createHmac('sha256', key)
+      .update(lengthPrefixed(['x']))
+      .digest();
+    expect(keyring.hmac('field', 'x')).not.toEqual(underCipherKey);
   });
 
   it('prefix each part with its length in bytes', () => {
