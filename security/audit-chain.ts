@@ -1,6 +1,5 @@
-import { createHash, createHmac, type KeyObject } from 'node:crypto';
+import { createHash, createHmac, type KeyObject, timingSafeEqual } from 'node:crypto';
 import { parseCanonicalJson } from './canonical-json.ts';
-import { secretsEqual } from './tokens.ts';
 
 export { canonicalJson } from './canonical-json.ts';
 
@@ -11,14 +10,14 @@ const HASH_BYTES = 32;
 
 /** A sealed entry as the database holds it. */
 export type ChainRow = {
-  /** From 1, without gaps. */
+  /** From 0, without gaps: the entry's leaf index in the Merkle tree. */
   seq: number;
-  /** Canonical JSON, hashed exactly as stored. */
-  entry: string;
+  /** Canonical JSON, hashed exactly as stored; null where a seal has no entry any more. */
+  entry: string | null;
   prevHash: Uint8Array;
   hash: Uint8Array;
   leafHash: Uint8Array;
-  entryHmac: Uint8Array;
+  entryHmac: Uint8Array | null;
   /** Columns kept beside the text for queries; each has to equal the entry's member of that name. */
   columns?: Readonly<Record<string, unknown>>;
 };
@@ -26,10 +25,12 @@ export type ChainRow = {
 export type ChainFaultReason =
   | 'gap'
   | 'out_of_order'
+  | 'entry_missing'
   | 'prev_mismatch'
   | 'hash_mismatch'
   | 'leaf_mismatch'
   | 'hmac_mismatch'
+  | 'seal_mismatch'
   | 'not_canonical'
   | 'column_mismatch'
   | 'truncated'
@@ -37,7 +38,7 @@ export type ChainFaultReason =
 
 export type ChainFault = { seq: number; reason: ChainFaultReason };
 
-/** The end of a chain: the last sequence number (0 for an empty log) and its hash (the genesis of an empty one). */
+/** The end of a chain: the last sequence number (-1 for an empty log) and its hash (the genesis of an empty one). */
 export type ChainHead = { seq: number; hash: Buffer };
 
 /**
@@ -71,36 +72,52 @@ export function entryHmac(auditKey: KeyObject, entry: string): Buffer {
   return createHmac('sha256', auditKey).update(entry).digest();
 }
 
-export type ChainVerifierOptions = {
+export type ChainVerifierOptions<Row extends ChainRow = ChainRow> = {
   origin: string;
   /** Starts behind an entry that was verified before; without it at the genesis. */
   after?: ChainHead;
   /** The audit key and earlier ones. Without them (an auditor who has no key) the MACs are not checked. */
   auditKeys?: readonly KeyObject[];
+  /** Checks what else a sealer recorded beside the entry; false is a `seal_mismatch`. */
+  checkSeal?: (row: Row) => boolean;
+  /**
+   * A head that was published elsewhere. With it the verifier also sees that the last entries were cut off or that the
+   * whole chain was made anew, which the rows alone cannot show.
+   */
+  published?: ChainHead;
 };
 
 /**
  * Verifies a chain row by row in constant memory. `push` gives the row's fault or null; after a fault the verifier says
  * nothing more, since every later link hangs on the broken one.
  */
-export function createChainVerifier({ origin, after, auditKeys }: ChainVerifierOptions) {
-  let head: ChainHead = after ?? { seq: 0, hash: genesisHash(origin) };
+export function createChainVerifier<Row extends ChainRow>({
+  origin,
+  after,
+  auditKeys,
+  checkSeal,
+  published,
+}: ChainVerifierOptions<Row>) {
+  let head: ChainHead = after ?? { seq: -1, hash: genesisHash(origin) };
   let fault: ChainFault | null = null;
   let checked = 0;
 
-  function faultOf(row: ChainRow): ChainFaultReason | null {
+  function faultOf(row: Row): ChainFaultReason | null {
     if (row.seq <= head.seq) return 'out_of_order';
     if (row.seq !== head.seq + 1) return 'gap';
+    const { entry, entryHmac: storedHmac } = row;
+    if (entry === null) return 'entry_missing';
     if (!sameBytes(row.prevHash, head.hash)) return 'prev_mismatch';
-    if (!sameBytes(row.hash, chainHash(head.hash, row.entry))) return 'hash_mismatch';
-    if (!sameBytes(row.leafHash, leafHash(row.entry))) return 'leaf_mismatch';
-    if (auditKeys && !auditKeys.some((key) => secretsEqual(entryHmac(key, row.entry), row.entryHmac)))
-      return 'hmac_mismatch';
-    return row.columns ? columnFault(row.entry, row.columns) : null;
+    if (!sameBytes(row.hash, chainHash(head.hash, entry))) return 'hash_mismatch';
+    if (!sameBytes(row.leafHash, leafHash(entry))) return 'leaf_mismatch';
+    if (published?.seq === row.seq && !sameBytes(row.hash, published.hash)) return 'head_mismatch';
+    if (auditKeys && !auditKeys.some((key) => isMacOf(key, entry, storedHmac))) return 'hmac_mismatch';
+    if (checkSeal && !checkSeal(row)) return 'seal_mismatch';
+    return row.columns ? columnFault(entry, row.columns) : null;
   }
 
   return {
-    push(row: ChainRow): ChainFault | null {
+    push(row: Row): ChainFault | null {
       if (fault) return fault;
       const reason = faultOf(row);
       // A gap is named by the first entry that is missing.
@@ -112,34 +129,26 @@ export function createChainVerifier({ origin, after, auditKeys }: ChainVerifierO
       return fault;
     },
 
-    /**
-     * Ends the run. With the head that was published elsewhere it also sees that the last entries were cut off or that
-     * the whole chain was made anew, which the rows alone cannot show.
-     */
-    end(published?: ChainHead): { valid: boolean; checked: number; head: ChainHead; fault: ChainFault | null } {
-      if (!fault && published) {
-        if (head.seq < published.seq) fault = { seq: head.seq + 1, reason: 'truncated' };
-        else if (head.seq === published.seq && !sameBytes(head.hash, published.hash)) {
-          fault = { seq: head.seq, reason: 'head_mismatch' };
-        }
-      }
+    /** Ends the run; the head is that of the last good entry. */
+    end(): { valid: boolean; checked: number; head: ChainHead; fault: ChainFault | null } {
+      if (!fault && published && head.seq < published.seq) fault = { seq: head.seq + 1, reason: 'truncated' };
       return { valid: fault === null, checked, head, fault };
     },
   };
 }
 
-export type ChainVerifier = ReturnType<typeof createChainVerifier>;
+export type ChainVerifier<Row extends ChainRow = ChainRow> = ReturnType<typeof createChainVerifier<Row>>;
 
 /** {@link createChainVerifier} over a stream of rows, ending at the first fault. */
-export async function verifyChain(
-  rows: AsyncIterable<ChainRow> | Iterable<ChainRow>,
-  options: ChainVerifierOptions & { published?: ChainHead },
+export async function verifyChain<Row extends ChainRow>(
+  rows: AsyncIterable<Row> | Iterable<Row>,
+  options: ChainVerifierOptions<Row>,
 ): Promise<ReturnType<ChainVerifier['end']>> {
   const verifier = createChainVerifier(options);
   for await (const row of rows) {
     if (verifier.push(row)) break;
   }
-  return verifier.end(options.published);
+  return verifier.end();
 }
 
 function columnFault(entry: string, columns: Readonly<Record<string, unknown>>): ChainFaultReason | null {
@@ -154,6 +163,10 @@ function columnFault(entry: string, columns: Readonly<Record<string, unknown>>):
     if ((members[name] ?? null) !== (stored ?? null)) return 'column_mismatch';
   }
   return null;
+}
+
+function isMacOf(auditKey: KeyObject, entry: string, stored: Uint8Array | null): boolean {
+  return stored?.length === HASH_BYTES && timingSafeEqual(entryHmac(auditKey, entry), stored);
 }
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {

@@ -15,11 +15,11 @@ const origin = 'https://trade.example.com';
 const auditKey = createSecretKey(randomBytes(32));
 const auditKeys = [auditKey];
 
-function seal(entries: readonly string[]): ChainRow[] {
+function seal(entries: readonly string[]): (ChainRow & { entry: string; entryHmac: Buffer })[] {
   let prevHash = genesisHash(origin);
   return entries.map((entry, index) => {
     const row = {
-      seq: index + 1,
+      seq: index,
       entry,
       prevHash,
       hash: chainHash(prevHash, entry),
@@ -53,18 +53,19 @@ describe('the audit chain', () => {
 
   it('verifies as written, empty or in two runs as well', async () => {
     const rows = log();
-    expect(await verify(rows)).toMatchObject({ valid: true, checked: 10, fault: null, head: { seq: 10 } });
-    expect(await verify([])).toMatchObject({ valid: true, checked: 0, head: { seq: 0, hash: genesisHash(origin) } });
+    expect(await verify(rows)).toMatchObject({ valid: true, checked: 10, fault: null, head: { seq: 9 } });
+    expect(await verify([])).toMatchObject({ valid: true, checked: 0, head: { seq: -1, hash: genesisHash(origin) } });
     const first = await verify(rows.slice(0, 4));
     const second = await verifyChain(rows.slice(4), { origin, auditKeys, after: first.head });
-    expect(second).toMatchObject({ valid: true, checked: 6, head: { seq: 10 } });
+    expect(second).toMatchObject({ valid: true, checked: 6, head: { seq: 9 } });
   });
 
   it('names the first bad entry and why', async () => {
     const rows = log();
     const other = entry(99);
     const flip = (bytes: Uint8Array) => Buffer.from(bytes.map((byte, index) => (index === 31 ? byte ^ 1 : byte)));
-    const row = rows[4] as ChainRow;
+    const row = rows[5];
+    if (!row) throw new Error('no row');
     const cases: [ChainRow[], number, string][] = [
       [withRow(rows, 5, { entry: other }), 5, 'hash_mismatch'],
       [withRow(rows, 5, { hash: flip(row.hash) }), 5, 'hash_mismatch'],
@@ -74,13 +75,15 @@ describe('the audit chain', () => {
       [withRow(rows, 5, { entryHmac: Buffer.alloc(0) }), 5, 'hmac_mismatch'],
       [withRow(rows, 5, { hash: Buffer.alloc(0) }), 5, 'hash_mismatch'],
       [rows.filter(({ seq }) => seq !== 5), 5, 'gap'],
-      [rows.slice(1), 1, 'gap'],
-      [[...rows.slice(0, 5), row, ...rows.slice(5)], 5, 'out_of_order'],
+      [rows.slice(1), 0, 'gap'],
+      [withRow(rows, 5, { entry: null, entryHmac: null }), 5, 'entry_missing'],
+      [withRow(rows, 5, { entryHmac: null }), 5, 'hmac_mismatch'],
+      [[...rows.slice(0, 6), row, ...rows.slice(6)], 5, 'out_of_order'],
     ];
     for (const [tampered, seq, reason] of cases) {
       expect(await verify(tampered)).toMatchObject({
         valid: false,
-        checked: seq === 5 && reason === 'out_of_order' ? 5 : seq - 1,
+        checked: reason === 'out_of_order' ? 6 : seq,
         fault: { seq, reason },
       });
     }
@@ -95,21 +98,26 @@ describe('the audit chain', () => {
         entryHmac: rows.find((old) => old.entry === row.entry)?.entryHmac ?? Buffer.alloc(32),
       }));
     expect(await verify(rehash(entries.with(4, entry(99))))).toMatchObject({
-      fault: { seq: 5, reason: 'hmac_mismatch' },
+      fault: { seq: 4, reason: 'hmac_mismatch' },
     });
     // Entries that were only removed keep their MACs: the head published elsewhere tells.
-    const published = { seq: 10, hash: Buffer.from(rows[9]?.hash ?? []) };
+    const published = { seq: 9, hash: Buffer.from(rows[9]?.hash ?? []) };
     const shorter = await verifyChain(rehash(entries.toSpliced(4, 1)), { origin, auditKeys, published });
-    expect(shorter).toMatchObject({ valid: false, fault: { seq: 10, reason: 'truncated' } });
+    expect(shorter).toMatchObject({ valid: false, fault: { seq: 9, reason: 'truncated' } });
     const swapped = entries.with(4, entries[5] ?? '').with(5, entries[4] ?? '');
+    const longer = [...swapped, entry(10)];
+    expect(await verifyChain(rehash(longer), { origin, published })).toMatchObject({
+      fault: { seq: 9, reason: 'head_mismatch' },
+    });
+    expect(await verifyChain(log(12), { origin, auditKeys, published })).toMatchObject({ valid: true, checked: 12 });
     expect(await verifyChain(rehash(swapped), { origin, auditKeys, published })).toMatchObject({
-      fault: { seq: 10, reason: 'head_mismatch' },
+      fault: { seq: 9, reason: 'head_mismatch' },
     });
   });
 
   it('does not verify under the origin of another log', async () => {
     expect(await verifyChain(log(), { origin: 'https://other.example.com', auditKeys })).toMatchObject({
-      fault: { seq: 1, reason: 'prev_mismatch' },
+      fault: { seq: 0, reason: 'prev_mismatch' },
     });
     expect(() => genesisHash('')).toThrow(TypeError);
     expect(() => genesisHash('a\nb')).toThrow(TypeError);
@@ -120,7 +128,7 @@ describe('the audit chain', () => {
     const newKey = createSecretKey(randomBytes(32));
     expect(await verifyChain(rows, { origin, auditKeys: [newKey, auditKey] })).toMatchObject({ valid: true });
     expect(await verifyChain(rows, { origin, auditKeys: [newKey] })).toMatchObject({
-      fault: { seq: 1, reason: 'hmac_mismatch' },
+      fault: { seq: 0, reason: 'hmac_mismatch' },
     });
     const withoutMac = withRow(rows, 5, { entryHmac: Buffer.alloc(32) });
     expect(await verifyChain(withoutMac, { origin })).toMatchObject({ valid: true });
@@ -137,14 +145,21 @@ describe('the audit chain', () => {
     const columns = (n: number) => ({ action: 'login.succeeded', id: `entry-${n}`, n });
     const right = rows.map((row, n) => ({ ...row, columns: columns(n) }));
     expect(await verify(right)).toMatchObject({ valid: true });
-    expect(await verify(withRow(right, 2, { columns: { ...columns(1), action: 'login.failed' } }))).toMatchObject({
+    expect(await verify(withRow(right, 2, { columns: { ...columns(2), action: 'login.failed' } }))).toMatchObject({
       fault: { seq: 2, reason: 'column_mismatch' },
     });
     expect(await verify(withRow(right, 2, { columns: { userId: 'someone' } }))).toMatchObject({
       fault: { seq: 2, reason: 'column_mismatch' },
     });
     const ambiguous = seal(['{"action":"a","action":"b"}']).map((row) => ({ ...row, columns: { action: 'b' } }));
-    expect(await verify(ambiguous)).toMatchObject({ fault: { seq: 1, reason: 'not_canonical' } });
+    expect(await verify(ambiguous)).toMatchObject({ fault: { seq: 0, reason: 'not_canonical' } });
+  });
+
+  it('holds each seal against the check that its sealer brings', async () => {
+    const rows = log(3).map((row) => ({ ...row, sealedBy: row.seq === 1 ? 'eve' : 'sealer' }));
+    expect(await verifyChain(rows, { origin, checkSeal: (row) => row.sealedBy === 'sealer' })).toMatchObject({
+      fault: { seq: 1, reason: 'seal_mismatch' },
+    });
   });
 
   it('says nothing new behind the first fault', () => {
@@ -152,7 +167,7 @@ describe('the audit chain', () => {
     const rows = log();
     verifier.push(rows[0] as ChainRow);
     const fault = verifier.push(rows[2] as ChainRow);
-    expect(fault).toEqual({ seq: 2, reason: 'gap' });
+    expect(fault).toEqual({ seq: 1, reason: 'gap' });
     expect(verifier.push(rows[1] as ChainRow)).toBe(fault);
     expect(verifier.end()).toMatchObject({ valid: false, checked: 1, fault });
   });
