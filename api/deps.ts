@@ -6,6 +6,7 @@ import type { Outbox } from '../db/outbox.ts';
 import type { Config } from '../platform/config.ts';
 import type { GeoPort } from '../platform/geo-port.ts';
 import type { Keyring } from '../security/keyring.ts';
+import type { PasswordHasher } from '../security/passwords.ts';
 import type { TemporalGateway } from './temporal-gateway.ts';
 
 /** Everything the API is handed by api/main.ts; nothing below reads the environment. */
@@ -19,4 +20,7 @@ export interface ApiDeps {
   gateway: TemporalGateway;
   geo: GeoPort;
   auditKey: KeyObject;
+  passwords: PasswordHasher;
+  /** Whether a password is, or is hardly more than, one of the breached ones. */
+  isCommonPassword: (password: string) => boolean;
 }

@@ -11,7 +11,9 @@ import { createStaticGeoPort } from '../platform/geo-port.ts';
 import { createLogger } from '../platform/logger.ts';
 import { persist } from '../platform/persist.ts';
 import { createShutdown } from '../platform/shutdown.ts';
+import { loadCommonPasswords } from '../security/common-passwords.ts';
 import { KeyringError } from '../security/keyring.ts';
+import { createPasswordHasher } from '../security/passwords.ts';
 import { createTemporalClient } from '../temporal/connection.ts';
 import { readTls } from '../temporal/tls.ts';
 import { taskQueues } from '../workflows/contract.ts';
@@ -59,6 +61,8 @@ export async function startApi({ config: given, log }: { config: Config; log: Lo
       verdictTimeoutMs: config.verdictTimeout,
     }),
     geo: createStaticGeoPort(),
+    passwords: createPasswordHasher(),
+    isCommonPassword: loadCommonPasswords(),
   });
   const authenticate = createAuthenticate({
     db,

@@ -44,7 +44,7 @@ export class People extends Migration {
         last_seen_at timestamptz not null default clock_timestamp(),
         revoked_at timestamptz
       );
-      create unique index device_live_signature on device (user_id, signature) where revoked_at is null;
+      create index device_live_signature on device (user_id, signature) where revoked_at is null;
 
       create table session (
         id uuid primary key,
@@ -61,30 +61,41 @@ export class People extends Migration {
         last_seen_at timestamptz not null default clock_timestamp(),
         expires_at timestamptz not null,
         revoked_at timestamptz,
-        revoked_reason text
+        revoked_reason text,
+        password_tries integer not null default 0
       );
+      comment on column session.password_tries is 'wrong current passwords in a row: the fifth ends the session';
       create index session_by_user on session (user_id) where revoked_at is null;
       create unique index session_login on session (login_id);
       comment on column session.factor_at is 'when this session last proved a second factor (step-up counts for 5 minutes)';
 
       create table password_reset (
         id uuid primary key,
-        user_id uuid not null references app_user,
+        subject bytea not null,
+        user_id uuid references app_user,
         token_hash bytea not null unique,
         created_at timestamptz not null default clock_timestamp(),
         expires_at timestamptz not null,
         used_at timestamptz
       );
-      create index password_reset_user on password_reset (user_id, created_at);
+      create index password_reset_subject on password_reset (subject, created_at);
+      comment on column password_reset.user_id is 'null for an address without an account: asking costs and shows the same';
 
       create table email_confirmation (
         id uuid primary key,
         user_id uuid not null references app_user,
         token_hash bytea not null unique,
+        password_hash text not null,
+        full_name text not null check (length(full_name) <= 200),
+        time_zone text check (length(time_zone) <= 64),
+        device_id uuid not null references device,
         created_at timestamptz not null default clock_timestamp(),
         expires_at timestamptz not null,
         used_at timestamptz
       );
+      create index email_confirmation_user on email_confirmation (user_id, created_at);
+      comment on column email_confirmation.password_hash is
+        'becomes the account''s with the confirmation: whoever owns the mailbox decides whose registration counts';
 
       create table keyring_key (
         key_id text primary key,
