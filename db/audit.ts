@@ -23,6 +23,7 @@ export interface AuditEvent {
  * database cannot forge an entry.
  */
 export function createAuditLog({ auditKey }: { auditKey: KeyObject }) {
+  const microsecondsNow = createMicrosecondClock();
   return {
     /** Appends the events in their order. @throws when an event is not strict JSON (RFC 8785) */
     async append(tx: Tx, ...events: AuditEvent[]): Promise<void> {
@@ -62,9 +63,18 @@ export function createAuditLog({ auditKey }: { auditKey: KeyObject }) {
 
 export type AuditLog = ReturnType<typeof createAuditLog>;
 
-/** The time to the microsecond, RFC 3339 UTC: `Date` alone has only milliseconds. */
-function microsecondsNow(): string {
-  const micros = Math.round((performance.timeOrigin + performance.now()) * 1000);
-  const iso = new Date(Math.floor(micros / 1000)).toISOString();
-  return `${iso.slice(0, -1)}${String(micros % 1000).padStart(3, '0')}Z`;
+/**
+ * The time to the microsecond, RFC 3339 UTC, later at every call unless the clock was set back: `Date` alone has only
+ * milliseconds, and the monotonic clock alone drifts away from the machine's when that is set or the machine slept.
+ */
+function createMicrosecondClock(): () => string {
+  let offset = performance.timeOrigin;
+  let last = 0;
+  return () => {
+    if (Math.abs(offset + performance.now() - Date.now()) > 2) offset = Date.now() - performance.now();
+    const micros = Math.round((offset + performance.now()) * 1000);
+    last = micros > last || last - micros > 1_000_000 ? micros : last + 1;
+    const iso = new Date(Math.floor(last / 1000)).toISOString();
+    return `${iso.slice(0, -1)}${String(last % 1000).padStart(3, '0')}Z`;
+  };
 }

@@ -30,9 +30,12 @@ export const applicationGrants: Readonly<Record<string, string>> = {
   review_verdict: 'select, insert',
   incident: 'select, insert, update',
   incident_event: 'select, insert',
-  audit_entry: 'select, insert',
+  // Its other columns are the database's own: an entry that named its transaction itself could hide from the sealer.
+  audit_entry: 'select, insert (id, entry, entry_hmac)',
   audit_seal: 'select, insert',
-  audit_log_origin: 'select, insert',
+  audit_era: 'select',
+  audit_log_origin: 'select',
+  audit_verification: 'select, insert, update',
 };
 
 /**

@@ -1,0 +1,245 @@
+import type { KeyObject } from 'node:crypto';
+import type { ClientBase } from 'pg';
+import { chainHash, genesisHash, leafHash } from '../security/audit-chain.ts';
+import { sealHmac } from '../security/audit-seal-mac.ts';
+import { oneRow, type Tx } from './sql.ts';
+
+/** Entries sealed in one transaction at most: about 100 ms of work, so that a failing leader never blocks for long. */
+const BATCH_SIZE = 5_000;
+/** Entries that {@link sealerLag} counts at most: health is asked often, and more is "far behind" in any case. */
+const LAG_COUNT_LIMIT = 10_000;
+
+export interface ChainEnd {
+  /** -1 for an empty log. */
+  seq: number;
+  hash: Buffer;
+}
+
+export type SealResult =
+  /** Another sealer holds the lock. */
+  | { outcome: 'busy' }
+  /** `more`: entries are known to wait, seal again at once. */
+  | { outcome: 'sealed'; count: number; end: ChainEnd; more: boolean };
+
+interface PendingEntry {
+  id: string;
+  n: string;
+  era: number;
+  xid: string;
+  entry: string;
+}
+
+/** Where the chain ends, and a snapshot and a time of the database to seal with. */
+interface State {
+  seq: string | null;
+  hash: Buffer | null;
+  origin: string;
+  snapshot: string;
+  snapshot_xmax: string;
+  now: string;
+}
+
+/** A walk through everything that was visible in `snapshot`, in batches by (xid, n). */
+interface Pass {
+  snapshot: string;
+  xmax: bigint;
+  after: { xid: string; n: string };
+}
+
+/**
+ * Chains entries that are visible and unsealed, one batch a transaction, on a connection of its own. Correct with any
+ * number of callers at once: the advisory lock lets one in, and the keys on seq and entry refuse what it could miss.
+ * It keeps nothing that must survive; a new one goes on where the last committed seal ended.
+ */
+export function createChainSealer({ auditKey, batchSize = BATCH_SIZE }: { auditKey: KeyObject; batchSize?: number }) {
+  let pass: Pass | undefined;
+
+  async function sealNext(client: ClientBase): Promise<SealResult> {
+    const { rows: tried } = await client.query<{ locked: boolean }>(
+      `select pg_try_advisory_xact_lock(hashtextextended('tradeguard.audit-seal', 0)) as locked`,
+    );
+    if (tried[0]?.locked !== true) return { outcome: 'busy' };
+
+    // The snapshot is taken before the entries are read: what it sees is among them, what is newer does no harm.
+    const { rows: states } = await client.query<State>(STATE);
+    const state = states[0];
+    if (state === undefined) throw new Error('the audit log has no origin: run the migrations');
+    const end = endOf(state);
+    const current: Pass = pass ?? {
+      snapshot: state.snapshot,
+      xmax: BigInt(state.snapshot_xmax),
+      after: { xid: '0', n: '0' },
+    };
+    // One more than the batch tells whether this was the last one, which is the one to carry the horizon.
+    const { rows: found } = await client.query<PendingEntry>(
+      'select id, n, era, xid, entry from audit_pending($1, $2, $3)',
+      [current.after.xid, current.after.n, batchSize + 1],
+    );
+    const pending = found.slice(0, batchSize);
+    const last = pending.at(-1);
+    // Everything the pass's snapshot saw has a smaller transaction id than its xmax, so an id beyond ends the pass even
+    // when appends never cease.
+    const more = found.length > pending.length;
+    const isComplete = last === undefined || !more || BigInt(last.xid) >= current.xmax;
+    const newEnd = await insertSeals(client, end, pending, state.now, isComplete ? current.snapshot : null);
+    pass = isComplete ? undefined : { ...current, after: { xid: last.xid, n: last.n } };
+    return { outcome: 'sealed', count: pending.length, end: newEnd, more };
+  }
+
+  async function insertSeals(
+    client: ClientBase,
+    end: ChainEnd,
+    entries: readonly PendingEntry[],
+    sealedAt: string,
+    horizon: string | null,
+  ): Promise<ChainEnd> {
+    if (entries.length === 0) return end;
+    const seals = { ids: [] as string[], prev: [] as Buffer[], hash: [] as Buffer[], leaf: [] as Buffer[] };
+    const eras: number[] = [];
+    const macs: Buffer[] = [];
+    let { seq, hash: prevHash } = end;
+    for (const [index, { id, n, era, xid, entry }] of entries.entries()) {
+      seq += 1;
+      const hash = chainHash(prevHash, entry);
+      const leaf = leafHash(entry);
+      seals.ids.push(id);
+      seals.prev.push(prevHash);
+      seals.hash.push(hash);
+      seals.leaf.push(leaf);
+      eras.push(era);
+      macs.push(
+        sealHmac(auditKey, {
+          seq,
+          entryId: id,
+          n,
+          era: String(era),
+          xid,
+          prevHash,
+          hash,
+          leafHash: leaf,
+          sealedAt,
+          horizon: index === entries.length - 1 ? horizon : null,
+        }),
+      );
+      prevHash = hash;
+    }
+    await client.query(INSERT_SEALS, [
+      end.seq,
+      seals.ids,
+      eras,
+      seals.prev,
+      seals.hash,
+      seals.leaf,
+      macs,
+      seq,
+      horizon,
+      sealedAt,
+    ]);
+    return { seq, hash: prevHash };
+  }
+
+  return {
+    /** Seals the next batch in a transaction of its own. @throws errors of the connection; nothing is sealed then */
+    async seal(client: ClientBase): Promise<SealResult> {
+      await client.query('begin isolation level read committed');
+      try {
+        const result = await sealNext(client);
+        await client.query(result.outcome === 'busy' ? 'rollback' : 'commit');
+        return result;
+      } catch (error) {
+        pass = undefined;
+        await client.query('rollback').catch(() => {});
+        throw error;
+      }
+    },
+
+    /**
+     * To be called once a connection: when the database was restored into another cluster, whose transaction ids say
+     * nothing about the old ones, it seals what the old era left over and begins a new one, in one transaction.
+     */
+    async enterEra(client: ClientBase): Promise<void> {
+      const { rows } = await client.query<{ same: boolean }>(IS_SAME_CLUSTER);
+      if (rows[0]?.same === true) return;
+      await client.query('begin isolation level read committed');
+      try {
+        await client.query(`select pg_advisory_xact_lock(hashtextextended('tradeguard.audit-seal', 0))`);
+        await client.query('select audit_begin_era()');
+        for (;;) {
+          const { rows: remainder } = await client.query<PendingEntry>(REMAINDER, [batchSize]);
+          if (remainder.length === 0) break;
+          const { rows: states } = await client.query<State>(STATE);
+          const state = states[0];
+          if (state === undefined) throw new Error('the audit log has no origin: run the migrations');
+          await insertSeals(client, endOf(state), remainder, state.now, null);
+        }
+        await client.query('commit');
+      } catch (error) {
+        await client.query('rollback').catch(() => {});
+        throw error;
+      }
+    },
+
+    /** What a sealer that waits its turn looks at: the chain's end and the entry that has waited longest. */
+    async look(client: ClientBase): Promise<{ seq: number; firstPending: string | null }> {
+      const { rows } = await client.query<{ seq: string | null; id: string | null }>(
+        `select (select seq from audit_seal order by seq desc limit 1) as seq,
+                (select id from audit_pending('0', 0, 1)) as id`,
+      );
+      return { seq: Number(rows[0]?.seq ?? -1), firstPending: rows[0]?.id ?? null };
+    },
+  };
+}
+
+export type ChainSealer = ReturnType<typeof createChainSealer>;
+
+/** How far sealing is behind: for health and alerts. */
+export interface SealerLag {
+  /** Counted up to 10,000. */
+  unsealed: number;
+  /** Age in milliseconds of the oldest entry that waits; 0 when none does. */
+  oldestUnsealedMs: number;
+  /** Null for an empty log. */
+  lastSeq: number | null;
+}
+
+/** Cheap at any size of the log: see `audit_pending` in the migration. */
+export async function sealerLag(tx: Tx): Promise<SealerLag> {
+  const lag = await oneRow<{ unsealed: string; age: string | null; seq: string | null }>(
+    tx,
+    `select count(*) as unsealed, extract(epoch from clock_timestamp() - min(at)) * 1000 as age,
+            (select seq from audit_seal order by seq desc limit 1) as seq
+       from audit_pending('0', 0, ${LAG_COUNT_LIMIT})`,
+  );
+  return {
+    unsealed: Number(lag.unsealed),
+    oldestUnsealedMs: Math.max(0, Math.round(Number(lag.age ?? 0))),
+    lastSeq: lag.seq === null ? null : Number(lag.seq),
+  };
+}
+
+function endOf(state: State): ChainEnd {
+  if (state.seq === null || state.hash === null) return { seq: -1, hash: genesisHash(state.origin) };
+  return { seq: Number(state.seq), hash: state.hash };
+}
+
+const STATE = `
+  select s.seq, s.hash, o.origin, pg_current_snapshot()::text as snapshot,
+         pg_snapshot_xmax(pg_current_snapshot())::text as snapshot_xmax,
+         to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as now
+    from audit_log_origin o left join (select seq, hash from audit_seal order by seq desc limit 1) s on true`;
+
+const INSERT_SEALS = `
+  insert into audit_seal (seq, entry_id, era, prev_hash, hash, leaf_hash, seal_hmac, horizon, sealed_at)
+  select $1::bigint + position, entry_id, era, prev_hash, hash, leaf_hash, seal_hmac,
+         case when $1::bigint + position = $8::bigint then $9::pg_snapshot end, $10::timestamptz
+    from unnest($2::uuid[], $3::integer[], $4::bytea[], $5::bytea[], $6::bytea[], $7::bytea[])
+         with ordinality as s (entry_id, era, prev_hash, hash, leaf_hash, seal_hmac, position)`;
+
+const IS_SAME_CLUSTER = `
+  select (select cluster from audit_era order by era desc limit 1) = system_identifier::text as same
+    from pg_control_system()`;
+
+const REMAINDER = `
+  select e.id, e.n, e.era, e.xid, e.entry from audit_entry e
+   where not exists (select from audit_seal s where s.entry_id = e.id)
+   order by e.era, e.xid, e.n limit $1`;

@@ -1,0 +1,133 @@
+import type { KeyObject } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+import type { Logger } from 'pino';
+import { createChainSealer } from '../db/audit-seal.ts';
+
+/** How often the sealer at work looks for entries: fresh after work, slower the longer nothing came. */
+const BUSY_POLL_MS = 25;
+const IDLE_POLL_MS = 50;
+/** How often the others look whether an entry stood unsealed through two looks: a failed leader costs half a second. */
+const STANDBY_POLL_MS = 250;
+const RECONNECT_MIN_MS = 100;
+const RECONNECT_MAX_MS = 2_000;
+
+export interface SealerOptions {
+  databaseUrl: string;
+  auditKey: KeyObject;
+  log: Logger;
+  /** Entries a transaction at most; smaller in tests. */
+  batchSize?: number;
+}
+
+export interface SealerStatus {
+  role: 'active' | 'standby' | 'disconnected';
+  sealed: number;
+}
+
+/**
+ * Runs the sealing loop beside a worker, on a connection of its own. Any number may run: the one that works stays at
+ * work while it makes progress, the others watch at a slower pace and take over when it does not. It polls; why not
+ * LISTEN, and why no lease, is in docs/adr/0006-one-sealer.md.
+ */
+export function createSealer({ databaseUrl, auditKey, log, batchSize }: SealerOptions) {
+  const stopping = new AbortController();
+  const status: SealerStatus = { role: 'disconnected', sealed: 0 };
+  let running: Promise<void> | undefined;
+
+  async function serve(client: pg.Client): Promise<void> {
+    const chain = createChainSealer({ auditKey, ...(batchSize === undefined ? {} : { batchSize }) });
+    await chain.enterEra(client);
+    let pollMs = BUSY_POLL_MS;
+    let known = await chain.look(client);
+    status.role = 'standby';
+    while (!stopping.signal.aborted) {
+      await pause(status.role === 'active' ? pollMs : STANDBY_POLL_MS * (0.8 + 0.4 * Math.random()));
+      const seen = await chain.look(client);
+      if (seen.seq < known.seq) {
+        // Seals do not go away on their own; sealing goes on all the same, so that what follows has its evidence.
+        log.error({ expected: known.seq, found: seen.seq }, 'the end of the audit log was cut off');
+      }
+      const somebodyElseSealed = seen.seq > known.seq;
+      const stoodStill = seen.firstPending !== null && seen.firstPending === known.firstPending;
+      known = seen;
+      if (status.role === 'active' && somebodyElseSealed) status.role = 'standby';
+      if (status.role === 'standby' && stoodStill) status.role = 'active';
+      if (status.role !== 'active') continue;
+      pollMs = seen.firstPending === null ? Math.min(IDLE_POLL_MS, pollMs * 1.1) : BUSY_POLL_MS;
+      if (seen.firstPending !== null) known = { seq: await sealAll(client, chain, known.seq), firstPending: null };
+    }
+  }
+
+  async function sealAll(client: pg.Client, chain: ReturnType<typeof createChainSealer>, from: number) {
+    let seq = from;
+    for (let more = true; more && !stopping.signal.aborted; ) {
+      const result = await chain.seal(client);
+      if (result.outcome === 'busy') {
+        status.role = 'standby';
+        return seq;
+      }
+      status.sealed += result.count;
+      seq = result.end.seq;
+      more = result.more;
+    }
+    return seq;
+  }
+
+  async function run(): Promise<void> {
+    let waitMs = RECONNECT_MIN_MS;
+    while (!stopping.signal.aborted) {
+      const client = connectionTo(databaseUrl);
+      try {
+        await client.connect();
+        waitMs = RECONNECT_MIN_MS;
+        await serve(client);
+      } catch (error) {
+        log.warn({ err: error }, 'the sealer lost its connection and tries again');
+      } finally {
+        status.role = 'disconnected';
+        await client.end().catch(() => {});
+      }
+      await pause(waitMs);
+      waitMs = Math.min(RECONNECT_MAX_MS, waitMs * 2);
+    }
+  }
+
+  async function pause(ms: number): Promise<void> {
+    await sleep(ms, undefined, { signal: stopping.signal }).catch(() => {});
+  }
+
+  return {
+    /** Starts the loop; it runs until {@link stop} and survives every loss of the database. */
+    start(): void {
+      running ??= run();
+    },
+
+    /** Lets a batch that runs commit, then ends the loop and its connection. */
+    async stop(): Promise<void> {
+      stopping.abort();
+      await running;
+    },
+
+    /** What this process does right now, for metrics. */
+    status: (): SealerStatus => ({ ...status }),
+  };
+}
+
+export type Sealer = ReturnType<typeof createSealer>;
+
+/** The server ends a session of ours that stops in the middle of a batch (a paused process), so another can go on. */
+function connectionTo(databaseUrl: string): pg.Client {
+  const client = new pg.Client({
+    connectionString: databaseUrl,
+    application_name: 'tradeguard-sealer',
+    connectionTimeoutMillis: 5_000,
+    query_timeout: 20_000,
+    keepAlive: true,
+    options:
+      '-c statement_timeout=15000 -c idle_in_transaction_session_timeout=3000 -c lock_timeout=10000 -c timezone=UTC',
+  });
+  // An error between queries; the next query fails and the loop connects again.
+  client.on('error', () => {});
+  return client;
+}
