@@ -42,6 +42,18 @@ export const ESCALATION_DELAY_MS: Readonly<Record<Severity, number>> = {
   critical: 15 * MINUTE,
 };
 
+/** The longest pause between two reminders of a critical incident. */
+const LAST_REMINDER_MS = 24 * HOUR;
+
+/**
+ * Milliseconds from the opening, or from the last of `escalations` so far, to the next one. A critical incident cannot
+ * become graver: staff are reminded of it, each time after twice as long, at last once a day.
+ */
+export function nextEscalationMs(severity: Severity, escalations: number): number {
+  const delay = ESCALATION_DELAY_MS[severity];
+  return severity === 'critical' ? Math.min(delay * 2 ** Math.min(escalations, 10), LAST_REMINDER_MS) : delay;
+}
+
 /** Severity a fresh incident of this cause starts with. */
 export function severityOf(cause: IncidentCause): Severity {
   return CAUSE_SEVERITY[cause];

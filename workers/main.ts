@@ -51,6 +51,7 @@ export async function startWorkerProcess({ config, log, workflowBundle, schedule
   const tls = readTls(config.temporalTls);
   const temporal = createTemporalClient({ ...server, tls, identity });
   const queues = taskQueues(config.taskQueuePrefix);
+  const sealer = createSealer({ databaseUrl: config.databaseUrl, auditKey: config.auditKey, log });
   const started = Promise.withResolvers<void>();
 
   /** One life of the Temporal workers, from the connection to their end. */
@@ -108,10 +109,10 @@ export async function startWorkerProcess({ config, log, workflowBundle, schedule
     await Promise.all([
       persist(() => poll(activities, bundle), { name: 'temporal workers', log, signal }),
       createOutboxDispatcher({ delivery, log }).run(signal),
-      createSealer({ databaseUrl: config.databaseUrl, auditKey: config.auditKey, log }).run(signal),
     ]);
   }
 
+  sealer.start();
   const running = run();
   running.catch(started.reject);
   return {
@@ -120,6 +121,8 @@ export async function startWorkerProcess({ config, log, workflowBundle, schedule
     async stop(): Promise<void> {
       stopping.abort();
       await running.catch(() => {});
+      // Last, so that what was just decided is sealed as well.
+      await sealer.stop();
       await temporal.close();
       await db.close();
     },

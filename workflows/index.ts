@@ -2,6 +2,5 @@ export { auditVerification } from './audit.ts';
 export { incident } from './incident.ts';
 export { lockout } from './lockout.ts';
 export { login } from './login.ts';
-export { mailDelivery } from './mail.ts';
 export { reconcile } from './reconcile.ts';
 export { transaction } from './transaction.ts';

@@ -26,7 +26,8 @@ export function createMailbox(folder: string) {
     /** Letters to one address, oldest first. */
     to,
     /** Codes mailed to one address, oldest first. */
-    codesFor: (email: string): string[] => to(email).flatMap((mail) => /(?<!\d)\d{6}(?!\d)/.exec(mail.text)?.[0] ?? []),
+    codesFor: (email: string): string[] =>
+      to(email).flatMap((mail) => /(?<![\w-])\d{6}(?![\w-])/.exec(mail.text)?.[0] ?? []),
     /** Waits for the letter that makes `count` letters to this address, and returns it. */
     waitFor: (email: string, { subject, count = 1 }: { subject?: RegExp; count?: number } = {}) =>
       eventually(() => to(email).filter((mail) => subject?.test(mail.subject) ?? true)[count - 1], {
