@@ -141,6 +141,12 @@ const FIELDS = {
   rateLimitPerMinute: field('RATE_LIMIT_PER_MINUTE', integer(1, 1_000_000), '30'),
   trustedProxies: field('TRUSTED_PROXIES', proxies, 'loopback', NO_PROXY),
   registrationConfirm: field('REGISTRATION_CONFIRM', flag, '0', '1'),
+  deviceBinding: field(
+    'DEVICE_BINDING',
+    z.enum(['required', 'optional'], 'write required or optional'),
+    'optional',
+    'required',
+  ),
   importerEnabled: field('IMPORTER', flag, '0'),
   logLevel: field(
     'LOG_LEVEL',

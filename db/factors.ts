@@ -1,0 +1,213 @@
+import { codeLetter } from '../domain/account-letters.ts';
+import type { FactorMethod } from '../domain/login.ts';
+import { decryptField } from '../security/field-encryption.ts';
+import type { Keyring } from '../security/keyring.ts';
+import { emailCodeMac, newEmailCode, verifyEmailCode } from '../security/tokens.ts';
+import { verifyTotp } from '../security/totp.ts';
+import { uuidV7, uuidV8 } from '../security/uuid.ts';
+import type { Outbox } from './outbox.ts';
+import { oneRow, row, run, type Tx } from './sql.ts';
+
+/** What a factor is asked for: a login, a transaction, or a session that has to prove itself again. */
+export interface Challenge {
+  kind: 'login' | 'transaction' | 'step_up';
+  id: string;
+  userId: string;
+}
+
+/** Wrong answers in an hour over all challenges of one account: two challenges' worth, then all are refused. */
+export const MAX_FACTOR_FAILURES_PER_ACCOUNT = 10;
+/** Code mails to one account in an hour for one kind of challenge, before another one is refused. */
+export const MAX_CODE_MAILS_PER_HOUR = 3;
+/** First mails of new challenges are bounded too, or opening logins would be a way to send mail. */
+const MAX_FIRST_CODE_MAILS_PER_HOUR = 10;
+
+export interface FactorSubmission {
+  challenge: Challenge;
+  method: 'totp' | 'email_code';
+  /** Six digits. */
+  code: string;
+  /** Wrong answers the challenge takes. */
+  maxTries: number;
+  /** base32; checked in place of the enrolled authenticator while it is being enrolled. */
+  enrolmentSecret?: string;
+  /** Milliseconds for which the caller waits for what the factor leads to. */
+  waitsForMs: number;
+  /** Hashes of the tokens that are handed out if this factor opens a session. */
+  tokenHashes?: (attemptId: string) => { session: Buffer; device: Buffer };
+}
+
+/**
+ * `recorded`: the attempt is stored, passed or not, and the same submission repeated is the same attempt. `exhausted`: the
+ * challenge has had its wrong answers, nothing was checked.
+ */
+export type FactorCheck =
+  | { outcome: 'recorded'; attemptId: string; passed: boolean; at: Date; repeated: boolean }
+  | { outcome: 'exhausted' };
+
+/** The methods an account can use now: an authenticator when it is confirmed, and its mailbox. */
+export async function availableMethods(tx: Tx, userId: string): Promise<FactorMethod[]> {
+  const totp = await row(tx, 'select 1 from totp_factor where user_id = $1 and confirmed_at is not null', [userId]);
+  return totp === undefined ? ['email_code'] : ['totp', 'email_code'];
+}
+
+/**
+ * Checks one answer to a challenge and records it, in the caller's transaction, which must hold the lock of the
+ * challenge's row: so tries are counted exactly, a mailed code works once and a TOTP step works once (RFC 6238 section
+ * 5.2), however many requests come at once. An account with too many failures elsewhere fails unchecked.
+ */
+export async function checkFactor(tx: Tx, keyring: Keyring, submission: FactorSubmission): Promise<FactorCheck> {
+  const { challenge, method, code } = submission;
+  const mailed = method === 'email_code' ? await latestCode(tx, challenge) : undefined;
+  const mac = keyring.hmac('factor-code', 'attempt', challenge.kind, challenge.id, method, mailed?.id ?? '', code);
+  const attemptId = uuidV8(mac);
+
+  const earlier = await row<{ passed: boolean; created_at: string }>(
+    tx,
+    `update factor_attempt set wanted_until = clock_timestamp() + $2 * interval '1 ms'
+      where id = $1 returning passed, created_at`,
+    [attemptId, submission.waitsForMs],
+  );
+  if (earlier !== undefined) {
+    const at = new Date(earlier.created_at);
+    return { outcome: 'recorded', attemptId, passed: earlier.passed, at, repeated: true };
+  }
+  if ((await failedTries(tx, challenge)) >= submission.maxTries) return { outcome: 'exhausted' };
+  await run(tx, `select pg_advisory_xact_lock(hashtextextended('tradeguard.factors:' || $1, 0))`, [challenge.userId]);
+  const blocked = await isAccountExhausted(tx, challenge.userId);
+  const passed = !blocked && (await verify(tx, keyring, submission, mailed));
+  const hashes = passed ? submission.tokenHashes?.(attemptId) : undefined;
+  const inserted = await oneRow<{ created_at: string }>(
+    tx,
+    `insert into factor_attempt (id, challenge_kind, challenge_id, user_id, method, passed, session_hash,
+       device_cookie_hash, wanted_until)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, clock_timestamp() + $9 * interval '1 ms') returning created_at`,
+    [
+      attemptId,
+      challenge.kind,
+      challenge.id,
+      challenge.userId,
+      method,
+      passed,
+      hashes?.session ?? null,
+      hashes?.device ?? null,
+      submission.waitsForMs,
+    ],
+  );
+  return { outcome: 'recorded', attemptId, passed, at: new Date(inserted.created_at), repeated: false };
+}
+
+/** Wrong answers to one challenge so far. */
+export async function failedTries(tx: Tx, challenge: Challenge): Promise<number> {
+  const { failed } = await oneRow<{ failed: number }>(
+    tx,
+    `select count(*)::int as failed from factor_attempt
+      where challenge_kind = $1 and challenge_id = $2 and not passed`,
+    [challenge.kind, challenge.id],
+  );
+  return failed;
+}
+
+/** Whether an account had so many wrong answers within the hour that no further one is checked. */
+export async function isAccountExhausted(tx: Tx, userId: string): Promise<boolean> {
+  const { failed } = await oneRow<{ failed: number }>(
+    tx,
+    `select count(*)::int as failed from factor_attempt
+      where user_id = $1 and not passed and created_at > clock_timestamp() - interval '1 hour'`,
+    [userId],
+  );
+  return failed >= MAX_FACTOR_FAILURES_PER_ACCOUNT;
+}
+
+/**
+ * Draws a six-digit code for a challenge, stores its HMAC and queues the letter, in the caller's transaction. The newest
+ * code of a challenge is the only one that works.
+ *
+ * @param again a further code for a challenge that had one: at most three mails an hour
+ * @returns the letter's id, or null when too many were sent
+ */
+export async function drawEmailCode(
+  tx: Tx,
+  deps: { keyring: Keyring; outbox: Outbox },
+  given: { challenge: Challenge; email: string; ttlMs: number; again?: boolean },
+): Promise<string | null> {
+  const { challenge, email, ttlMs } = given;
+  const limit = given.again === true ? MAX_CODE_MAILS_PER_HOUR : MAX_FIRST_CODE_MAILS_PER_HOUR;
+  await run(tx, `select pg_advisory_xact_lock(hashtextextended('tradeguard.factors:' || $1, 0))`, [challenge.userId]);
+  const { sent } = await oneRow<{ sent: number }>(
+    tx,
+    `select count(*)::int as sent from email_code
+      where user_id = $1 and challenge_kind = $2 and created_at > clock_timestamp() - interval '1 hour'`,
+    [challenge.userId, challenge.kind],
+  );
+  if (sent >= limit) return null;
+  const id = uuidV7();
+  const code = newEmailCode();
+  await run(
+    tx,
+    `insert into email_code (id, challenge_kind, challenge_id, user_id, code_hash, expires_at)
+     values ($1, $2, $3, $4, $5, clock_timestamp() + $6 * interval '1 ms')`,
+    [id, challenge.kind, challenge.id, challenge.userId, emailCodeMac(deps.keyring, challenge.id, code), ttlMs],
+  );
+  const letter = codeLetter(challenge.kind, code, ttlMs);
+  return deps.outbox.enqueue(tx, { ...letter, key: `code:${id}`, userId: challenge.userId, to: email });
+}
+
+interface MailedCode {
+  id: string;
+  code_hash: Buffer;
+  usable: boolean;
+}
+
+/** The newest code of a challenge, used or not: what a repeated submission has to meet again. */
+function latestCode(tx: Tx, challenge: Challenge): Promise<MailedCode | undefined> {
+  return row<MailedCode>(
+    tx,
+    `select id, code_hash, used_at is null and expires_at > clock_timestamp() as usable from email_code
+      where challenge_kind = $1 and challenge_id = $2 order by created_at desc, id desc limit 1`,
+    [challenge.kind, challenge.id],
+  );
+}
+
+async function verify(
+  tx: Tx,
+  keyring: Keyring,
+  { challenge, method, code, enrolmentSecret }: FactorSubmission,
+  mailed: MailedCode | undefined,
+): Promise<boolean> {
+  if (method === 'totp') {
+    return enrolmentSecret === undefined
+      ? useTotpCode(tx, keyring, challenge.userId, code)
+      : verifyTotp({ secret: enrolmentSecret, code, nowMs: Date.now(), lastUsedStep: null }).ok;
+  }
+  if (mailed?.usable !== true || !verifyEmailCode(keyring, mailed.code_hash, challenge.id, code)) return false;
+  await run(tx, 'update email_code set used_at = clock_timestamp() where id = $1', [mailed.id]);
+  return true;
+}
+
+/** Checks a code of the enrolled authenticator and uses its time step up, in one statement that only one can win. */
+export async function useTotpCode(tx: Tx, keyring: Keyring, userId: string, code: string): Promise<boolean> {
+  const factor = await row<{ secret: string; last_step: string }>(
+    tx,
+    'select secret, last_step from totp_factor where user_id = $1 and confirmed_at is not null',
+    [userId],
+  );
+  if (factor === undefined) return false;
+  const verified = verifyTotp({
+    secret: decryptField(keyring, factor.secret, totpField(userId)),
+    code,
+    nowMs: Date.now(),
+    lastUsedStep: Number(factor.last_step),
+  });
+  if (!verified.ok) return false;
+  const used = await run(tx, 'update totp_factor set last_step = $2 where user_id = $1 and last_step < $2', [
+    userId,
+    verified.step,
+  ]);
+  return used === 1;
+}
+
+/** Where the secret of an enrolled authenticator is kept. */
+export function totpField(userId: string) {
+  return { table: 'totp_factor', column: 'secret', rowId: userId };
+}
