@@ -199,11 +199,13 @@ export function createSupervisor(options: SupervisorOptions) {
 
   async function stopAll(): Promise<void> {
     stopping.abort(new Error('The start was interrupted.'));
+    // Without the lock the folder, and what is written in it, is another start's.
+    if (!release) return;
     removeEndpoints(dataDir);
     // The API first, so that no new work arrives; PostgreSQL last.
     for (const one of supervised.toReversed()) await one.stop();
     registry.clear();
-    release?.();
+    release();
   }
 
   return {
