@@ -30,6 +30,7 @@ export const applicationGrants: Readonly<Record<string, string>> = {
   review_verdict: 'select, insert',
   incident: 'select, insert, update',
   incident_event: 'select, insert',
+  lost_workflow: 'select, insert, update',
   // Its other columns are the database's own: an entry that named its transaction itself could hide from the sealer.
   audit_entry: 'select, insert (id, entry, entry_hmac)',
   audit_seal: 'select, insert',

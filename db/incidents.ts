@@ -136,6 +136,31 @@ export function lockIncident(tx: Tx, incidentId: string): Promise<LockedIncident
   return row<LockedIncident>(tx, 'select id, status, severity from incident where id = $1 for update', [incidentId]);
 }
 
+/** Hands an incident that the caller has locked, and knows to be open, to the person who takes it up. */
+export async function takeUpLockedIncident(
+  tx: Tx,
+  { audit }: { audit: AuditLog },
+  given: { incidentId: string; by: string; requestId: string; ip: string | null },
+): Promise<void> {
+  const { incidentId, by, requestId, ip } = given;
+  await run(tx, `update incident set status = 'investigating', assigned_to = $2 where id = $1`, [incidentId, by]);
+  await addIncidentEvent(tx, {
+    incidentId,
+    key: `incident:${incidentId}:investigating`,
+    kind: 'investigating',
+    actor: by,
+    details: {},
+  });
+  await audit.append(tx, {
+    action: 'incident.investigating',
+    actor: { kind: 'user', id: by },
+    subject: { kind: 'incident', id: incidentId },
+    outcome: 'success',
+    requestId,
+    ip,
+  });
+}
+
 export interface ResolveIncident {
   incidentId: string;
   resolution: string;

@@ -68,6 +68,7 @@ export async function startWorkerProcess({ config, log, workflowBundle, schedule
         activities,
         identity,
         shutdownTimeoutMs: config.shutdownTimeout,
+        log,
       });
       const running = runWorkers(workers, signal);
       started.resolve();

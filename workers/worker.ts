@@ -1,7 +1,9 @@
 import { type NativeConnection, Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import type { Logger } from 'pino';
 import type { Activities } from '../activities/index.ts';
 import { dataConverter } from '../temporal/data-converter.ts';
 import type { TaskQueues } from '../workflows/contract.ts';
+import { createActivityErrors } from './activity-errors.ts';
 
 export interface WorkerDeps {
   connection: NativeConnection;
@@ -12,6 +14,7 @@ export interface WorkerDeps {
   identity: string;
   /** Milliseconds a running activity may take to end after a stop was asked for. */
   shutdownTimeoutMs: number;
+  log: Logger;
 }
 
 /**
@@ -27,6 +30,7 @@ export async function createWorkers(deps: WorkerDeps): Promise<Worker[]> {
     workflowBundle: deps.workflowBundle,
     activities: deps.activities,
     dataConverter,
+    interceptors: { activity: [createActivityErrors({ log: deps.log })] },
     shutdownGraceTime: Math.floor(deps.shutdownTimeoutMs / 2),
     shutdownForceTime: deps.shutdownTimeoutMs,
   };

@@ -36,6 +36,14 @@ export class Incident extends Migration {
         at timestamptz not null default clock_timestamp()
       );
       create index incident_event_incident on incident_event (incident_id, id);
+
+      create table lost_workflow (
+        workflow_id text primary key,
+        losses integer not null default 1,
+        last_at timestamptz not null default clock_timestamp()
+      );
+      comment on table lost_workflow is
+        'workflows that ended before their row did and were started again: the count keeps the effects of the runs apart';
     `);
   }
 }

@@ -1,0 +1,164 @@
+import { oneRow, row, rows, type Tx } from '../db/sql.ts';
+import { findTransaction } from '../db/transactions.ts';
+import type { IncidentStatus, Severity } from '../domain/incident.ts';
+import type { Keyring } from '../security/keyring.ts';
+import type { Restart } from '../temporal/workflow-registry.ts';
+import type {
+  IncidentInput,
+  LockoutInput,
+  TaskQueues,
+  TransactionInput,
+  TransactionSettings,
+} from '../workflows/contract.ts';
+
+/** One table of rows that a workflow brings to their end. */
+export interface OpenRows {
+  workflowType: string;
+  queue: Restart['queue'];
+  workflowId(id: string): string;
+  /** Ids of rows that are not final and old enough to have their workflow, oldest first. */
+  openIds(tx: Tx): Promise<string[]>;
+  /** Locks the row. @returns whether it is still open */
+  lockOpen(tx: Tx, id: string): Promise<boolean>;
+  /** How its workflow is started again. @param sequence how often it was lost, to keep the runs' effects apart */
+  restart(tx: Tx, id: string, sequence: number): Promise<Restart>;
+}
+
+/** Younger rows may belong to a workflow that is just being started. */
+const GRACE_SECONDS = 20;
+const MAX_OPEN = 20_000;
+
+interface Table {
+  name: string;
+  isOpen: string;
+  since: string;
+}
+
+export interface OpenRowsDeps {
+  keyring: Keyring;
+  taskQueuePrefix: string;
+}
+
+/** The kinds of rows that `reconcile` watches over. */
+export function openRowsOf({ keyring, taskQueuePrefix }: OpenRowsDeps) {
+  const queues: TaskQueues = { decisions: `${taskQueuePrefix}-decisions`, background: `${taskQueuePrefix}-background` };
+  const userTag = (id: string) => keyring.hmac('search-attribute', 'user', id).toString('hex').slice(0, 32);
+
+  const transaction: OpenRows = {
+    ...openRows({ name: 'transaction', isOpen: 'finished_at is null', since: 'created_at' }),
+    queue: 'decisions',
+    async restart(tx, id, sequence) {
+      const found = await findTransaction(tx, id);
+      if (found === undefined) throw new Error('a locked transaction vanished');
+      const input: TransactionInput = {
+        request: {
+          transactionId: found.id,
+          userId: found.user_id,
+          accountId: found.account_id,
+          type: found.type,
+          instrument: found.instrument_id,
+          quantity: found.quantity,
+          priceLimit: found.price_limit,
+          amount: found.amount,
+          currency: found.currency,
+          category: found.category,
+          counterparty: found.counterparty,
+          bodyHash: found.body_hash,
+          sessionId: found.session_id,
+          ip: found.ip,
+          requestId: found.request_id ?? `reconcile-${sequence}`,
+          submissionId: `reconcile-${sequence}`,
+        },
+        userTag: userTag(found.user_id),
+        settings: { ...(found.settings as TransactionSettings), queues },
+        virtual: found.virtual,
+        resume: { sequence },
+      };
+      return {
+        workflowType: 'transaction',
+        workflowId: this.workflowId(id),
+        queue: 'decisions',
+        input,
+        summary: `${found.type} for account ${found.account_id}, started again`,
+        userTag: input.userTag,
+        status: found.status,
+      };
+    },
+  };
+
+  const lockout: OpenRows = {
+    ...openRows({ name: 'lockout', isOpen: 'unlocked_at is null', since: 'started_at' }),
+    queue: 'background',
+    async restart(tx, id) {
+      const found = await oneRow<{ user_id: string | null; subject: Buffer; locked_until: string }>(
+        tx,
+        'select user_id, subject, locked_until from lockout where id = $1',
+        [id],
+      );
+      const input: LockoutInput = {
+        lockoutId: id,
+        lockedUntil: new Date(found.locked_until).toISOString(),
+        userTag: userTag(found.user_id ?? found.subject.toString('hex')),
+        queues,
+      };
+      return {
+        workflowType: 'lockout',
+        workflowId: this.workflowId(id),
+        queue: 'background',
+        input,
+        summary: 'Lockout, started again',
+        userTag: input.userTag,
+        status: 'locked',
+      };
+    },
+  };
+
+  const incident: OpenRows = {
+    ...openRows({ name: 'incident', isOpen: `status <> 'resolved'`, since: 'opened_at' }),
+    queue: 'background',
+    async restart(tx, id) {
+      const found = await oneRow<{
+        user_id: string | null;
+        subject_id: string;
+        severity: Severity;
+        status: IncidentStatus;
+      }>(tx, 'select user_id, subject_id, severity, status from incident where id = $1', [id]);
+      const input: IncidentInput = {
+        incidentId: id,
+        severity: found.severity,
+        userTag: userTag(found.user_id ?? found.subject_id),
+      };
+      return {
+        workflowType: 'incident',
+        workflowId: this.workflowId(id),
+        queue: 'background',
+        input,
+        summary: 'Incident',
+        userTag: input.userTag,
+        status: found.status,
+      };
+    },
+  };
+
+  return { transaction, lockout, incident };
+}
+
+/** What the tables have in common. A workflow is named after its table, its id after its row. */
+function openRows({ name, isOpen, since }: Table): Omit<OpenRows, 'queue' | 'restart'> {
+  return {
+    workflowType: name,
+    workflowId: (id) => `${name}:${id}`,
+    async openIds(tx) {
+      const found = await rows<{ id: string }>(
+        tx,
+        `select id from ${name} where ${isOpen} and ${since} < clock_timestamp() - make_interval(secs => $1)
+          order by ${since} limit $2`,
+        [GRACE_SECONDS, MAX_OPEN],
+      );
+      return found.map(({ id }) => id);
+    },
+    async lockOpen(tx, id) {
+      return (await row(tx, `select 1 from ${name} where id = $1 and ${isOpen} for update`, [id])) !== undefined;
+    },
+  };
+}

@@ -1,0 +1,43 @@
+import { z } from 'zod';
+import { DomainError } from '../domain/errors.ts';
+
+/** Where a page ended: the time of its last row, as exactly as the database has it, and the row's id. */
+export interface Position {
+  /** PostgreSQL's text of a timestamptz. */
+  at: string;
+  id: string;
+}
+
+const POSITION = z.tuple([
+  z.string().regex(/^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(\.\d{1,6})?(Z|[+-]\d{2}(:?\d{2})?)$/),
+  z.uuid(),
+]);
+
+/** Query parameters that every list takes. */
+export const pageQuery = {
+  limit: z.coerce.number().int().min(1).max(200).default(50).describe('Rows on a page'),
+  cursor: z.string().max(200).optional().describe('nextCursor of the page before'),
+};
+
+/** The opaque text under which a client asks for the next page. */
+export function encodeCursor({ at, id }: Position): string {
+  return Buffer.from(JSON.stringify([at, id])).toString('base64url');
+}
+
+/** @throws DomainError `invalid_cursor` for a text that {@link encodeCursor} did not make */
+export function decodeCursor(cursor: string | undefined): Position | null {
+  if (cursor === undefined) return null;
+  try {
+    const [at, id] = POSITION.parse(JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8')));
+    return { at, id };
+  } catch {
+    throw new DomainError('invalid_cursor', 'The cursor is not one that this list gave out.');
+  }
+}
+
+/** Cuts a page out of `limit + 1` rows: the one too many only tells that there is a next page. */
+export function pageOf<T>(found: readonly T[], limit: number, positionOf: (item: T) => Position) {
+  const items = found.slice(0, limit);
+  const last = items.at(-1);
+  return { items, nextCursor: found.length > limit && last !== undefined ? encodeCursor(positionOf(last)) : null };
+}

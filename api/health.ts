@@ -1,0 +1,167 @@
+import { z } from 'zod';
+import { oneRow } from '../db/sql.ts';
+import type { ApiDeps } from './deps.ts';
+import { type Route, route } from './route.ts';
+
+const CHECK_TIMEOUT_MS = 2_000;
+/** Health is public: however often it is asked, the servers are asked once in this time. */
+const CACHE_MS = 1_000;
+/** Entries are sealed within a fraction of a second; older ones say that no sealer works. */
+const SEALER_LATE_SECONDS = 30;
+/** Letters leave within a second; older ones say that no worker or no mail server takes them. */
+const MAIL_LATE_SECONDS = 60;
+
+const component = z.object({ status: z.enum(['up', 'late', 'down']), detail: z.string().optional() });
+const healthSchema = z.object({
+  status: z.enum(['up', 'degraded', 'down']),
+  components: z.object({
+    database: component,
+    temporal: component,
+    workers: component.extend({ decisions: z.number().int(), background: z.number().int() }),
+    sealer: component.extend({ unsealed: z.number().int(), oldestSeconds: z.number() }),
+    mail: component.extend({ mode: z.enum(['smtp', 'file']), waiting: z.number().int(), oldestSeconds: z.number() }),
+  }),
+  checkedAt: z.iso.datetime(),
+});
+type Health = z.output<typeof healthSchema>;
+
+/** Says which part is up or down. Without database or Temporal nothing works: 503. Anything else is `degraded`: 200. */
+export function createHealthRoutes(deps: ApiDeps): Route[] {
+  const check = cached(() => checkHealth(deps), CACHE_MS);
+  const answer = (health: Health, isHealthy: boolean) => ({
+    status: isHealthy ? 200 : 503,
+    body: health,
+    ...(isHealthy ? {} : { headers: { 'Retry-After': '5' } }),
+  });
+  return [
+    route({
+      method: 'get',
+      path: '/api/health',
+      name: 'getHealth',
+      summary: 'Which part is up or down',
+      access: { kind: 'public' },
+      responses: {
+        200: { description: 'Everything that is needed answers', schema: healthSchema },
+        503: { description: 'The database or Temporal does not answer', schema: healthSchema },
+      },
+      handler: async () => {
+        const health = await check();
+        return answer(health, health.status !== 'down');
+      },
+    }),
+    route({
+      method: 'get',
+      path: '/api/health/live',
+      name: 'getLiveness',
+      summary: 'Whether this process answers at all: restart it when it does not',
+      access: { kind: 'public' },
+      responses: { 200: { description: 'It does', schema: z.object({ status: z.literal('up') }) } },
+      handler: async () => ({ status: 200, body: { status: 'up' } }),
+    }),
+    route({
+      method: 'get',
+      path: '/api/health/ready',
+      name: 'getReadiness',
+      summary: 'Whether requests should be sent to this process',
+      access: { kind: 'public' },
+      responses: {
+        200: { description: 'They should', schema: healthSchema },
+        503: { description: 'The database, Temporal or every worker is away', schema: healthSchema },
+      },
+      handler: async () => {
+        const health = await check();
+        return answer(health, health.status !== 'down' && health.components.workers.status === 'up');
+      },
+    }),
+  ];
+}
+
+async function checkHealth({ db, gateway, config, log }: ApiDeps): Promise<Health> {
+  const failed = (part: string) => (error: unknown) => {
+    log.warn({ err: error, part }, 'health check failed');
+    return undefined;
+  };
+  const [backlog, pollers] = await Promise.all([
+    within(CHECK_TIMEOUT_MS, readBacklog({ db })).catch(failed('database')),
+    gateway.pollers(CHECK_TIMEOUT_MS).catch(failed('temporal')),
+  ]);
+  const components: Health['components'] = {
+    database: backlog ? { status: 'up' } : { status: 'down', detail: 'does not answer' },
+    temporal: pollers ? { status: 'up' } : { status: 'down', detail: 'does not answer' },
+    workers: workersOf(pollers),
+    sealer: sealerOf(backlog),
+    mail: { ...mailOf(backlog), mode: config.smtpUrl === undefined ? 'file' : 'smtp' },
+  };
+  const isDown = components.database.status === 'down' || components.temporal.status === 'down';
+  const isWhole = Object.values(components).every(({ status }) => status === 'up');
+  return {
+    status: isDown ? 'down' : isWhole ? 'up' : 'degraded',
+    components,
+    checkedAt: new Date().toISOString(),
+  };
+}
+
+function workersOf(pollers: { decisions: number; background: number } | undefined) {
+  const { decisions, background } = pollers ?? { decisions: 0, background: 0 };
+  const isUp = decisions > 0 && background > 0;
+  return { status: isUp ? ('up' as const) : ('down' as const), decisions, background };
+}
+
+function sealerOf(backlog: Backlog | undefined) {
+  const { unsealed, unsealed_seconds: oldestSeconds } = backlog ?? { unsealed: 0, unsealed_seconds: 0 };
+  return { status: lateness(backlog, oldestSeconds, SEALER_LATE_SECONDS), unsealed, oldestSeconds };
+}
+
+function mailOf(backlog: Backlog | undefined) {
+  const { waiting, waiting_seconds: oldestSeconds } = backlog ?? { waiting: 0, waiting_seconds: 0 };
+  return { status: lateness(backlog, oldestSeconds, MAIL_LATE_SECONDS), waiting, oldestSeconds };
+}
+
+function lateness(backlog: Backlog | undefined, seconds: number, limit: number): 'up' | 'late' | 'down' {
+  if (backlog === undefined) return 'down';
+  return seconds > limit ? 'late' : 'up';
+}
+
+interface Backlog {
+  unsealed: number;
+  unsealed_seconds: number;
+  waiting: number;
+  waiting_seconds: number;
+}
+
+/** Looks at the last hour only: a check must not cost more the longer the log grows. */
+function readBacklog({ db }: Pick<ApiDeps, 'db'>): Promise<Backlog> {
+  return oneRow<Backlog>(
+    db.fork(),
+    `select a.unsealed::int, a.unsealed_seconds::float8, m.waiting::int, m.waiting_seconds::float8
+       from (select count(*) as unsealed,
+                    coalesce(extract(epoch from clock_timestamp() - min(e.at)), 0) as unsealed_seconds
+               from audit_entry e
+              where e.at > clock_timestamp() - interval '1 hour'
+                and not exists (select from audit_seal s where s.entry_id = e.id)) a,
+            (select count(*) as waiting,
+                    coalesce(extract(epoch from clock_timestamp() - min(created_at)), 0) as waiting_seconds
+               from outbox_mail where sent_at is null and failed_at is null) m`,
+  );
+}
+
+/** @throws when the work takes longer */
+async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const tooLong = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms);
+  });
+  try {
+    return await Promise.race([work, tooLong]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function cached<T>(work: () => Promise<T>, ms: number): () => Promise<T> {
+  let current: { at: number; result: Promise<T> } | undefined;
+  return () => {
+    if (current === undefined || Date.now() - current.at > ms) current = { at: Date.now(), result: work() };
+    return current.result;
+  };
+}
