@@ -1,5 +1,6 @@
 import { bundleWorkflowCode, DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
 import type { Activities } from '../activities/index.ts';
+import { createLogger } from '../platform/logger.ts';
 import { createWorkers, runWorkers } from '../workers/worker.ts';
 import { taskQueues } from '../workflows/contract.ts';
 
@@ -25,6 +26,7 @@ const workers = await createWorkers({
   activities: { greet: async (name: string) => `Hello, ${name}` } as unknown as Activities,
   identity: `hello:${process.pid}`,
   shutdownTimeoutMs: 5_000,
+  log: createLogger({ level: 'warn', name: 'hello' }),
 });
 process.send?.({ type: 'ready' });
 await runWorkers(workers, stopping.signal);

@@ -25,10 +25,13 @@ export interface OwnInstanceOptions {
   readonly say?: (line: string) => void;
   /** Milliseconds until it must be ready; the first start on a machine may have to build Temporal's CLI. */
   readonly readyTimeout?: number;
+  /** Stops it when aborted, also while it starts. */
+  readonly signal?: AbortSignal;
 }
 
-/** Variables that would make the new installation use another one's servers or data. */
-const FOREIGN = /^(DATABASE_URL|DATABASE_OWNER_URL|TEMPORAL_ADDRESS|DATA_DIR|MAIL_DIR|PUBLIC_ORIGIN|PORT|SMTP_URL)$/;
+/** Variables that would make the new installation use another one's servers, data or keys. */
+const FOREIGN =
+  /^(DATABASE_URL|DATABASE_OWNER_URL|TEMPORAL_ADDRESS|TEMPORAL_NAMESPACE|DATA_DIR|MAIL_DIR|PUBLIC_ORIGIN|PORT|SMTP_URL|SESSION_SECRET|SESSION_SECRET_PREVIOUS|ENCRYPTION_PASSPHRASE|ENCRYPTION_KEY|AUDIT_KEY)$/;
 const STOP_TIMEOUT_MS = 30_000;
 
 /**
@@ -62,6 +65,7 @@ export async function startOwnInstance(options: OwnInstanceOptions = {}): Promis
     stopping ??= stopChild(child, ended).finally(() => removeData(folder, dataDir));
     return stopping;
   };
+  options.signal?.addEventListener('abort', stop, { once: true });
   try {
     const endpoints = await waitUntilReady(dataDir, ended, options.readyTimeout ?? 600_000);
     return { endpoints, dataDir, admin, stop };
