@@ -1,13 +1,14 @@
 import { Command } from 'commander';
 import { ConfigError } from '../platform/config.ts';
 import { registerApi } from './api.ts';
+import { registerAudit } from './audit.ts';
 import { registerMigrate } from './migrate.ts';
 import { registerStart } from './start.ts';
 import { registerWorker } from './worker.ts';
 
 const program = new Command('tradeguard').description('The security backend of an investment-trading platform.');
 
-for (const register of [registerStart, registerApi, registerWorker, registerMigrate]) register(program);
+for (const register of [registerStart, registerApi, registerWorker, registerMigrate, registerAudit]) register(program);
 
 try {
   await program.parseAsync();

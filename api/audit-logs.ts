@@ -1,0 +1,202 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
+import { auditOrigin, searchAudit } from '../db/audit-search.ts';
+import {
+  abandonVerification,
+  readVerification,
+  requestVerification,
+  type StoredVerification,
+} from '../db/audit-verification.ts';
+import { iso, isoOrNull } from '../db/sql.ts';
+import { DomainError } from '../domain/errors.ts';
+import { uuidV7 } from '../security/uuid.ts';
+import {
+  auditLogPage,
+  auditLogQuery,
+  decodeCursor,
+  encodeCursor,
+  verificationParams,
+  verificationResult,
+  verificationState,
+} from './audit-logs-schema.ts';
+import type { ApiDeps } from './deps.ts';
+import { type Access, type Principal, principalOf, type Reply, type RequestFacts, type Route, route } from './route.ts';
+
+/** The answer comes within ten seconds, or says where it will be; the margin is for the call itself. */
+const ANSWER_WITHIN_MS = 9_500;
+const LOOK_EVERY_MS = 100;
+const BASE = '/api/admin/security/audit-logs';
+
+const auditors: Access = { kind: 'session', roles: ['auditor', 'admin'], ownership: 'none' };
+
+/** Reading, searching and verifying the audit log. Reads are audited themselves. */
+export function createAuditLogRoutes({ db, audit, gateway }: ApiDeps): Route[] {
+  const traceOf = (principal: Principal, request: RequestFacts) => ({
+    actor: { kind: 'user' as const, id: principal.userId },
+    outcome: 'success' as const,
+    ip: request.ip,
+    userAgent: request.userAgent,
+    requestId: request.requestId,
+  });
+
+  /** Looks at the row until it is final or the time is over; no connection is held between two looks. */
+  async function followed(id: string, deadline: number): Promise<StoredVerification> {
+    for (;;) {
+      const stored = await readVerification(db.fork(), id);
+      if (stored === undefined) throw new DomainError('not_found', 'There is no such verification.');
+      if (stored.finishedAt !== null || performance.now() >= deadline) return stored;
+      await sleep(LOOK_EVERY_MS);
+    }
+  }
+
+  return [
+    route({
+      method: 'get',
+      path: BASE,
+      name: 'listAuditLogs',
+      summary: 'Entries of the audit log, newest first; the call itself becomes an entry',
+      access: auditors,
+      query: auditLogQuery,
+      responses: { 200: { description: 'A page of entries.', schema: auditLogPage } },
+      async handler(context) {
+        const { limit, cursor, ...given } = context.query;
+        const filter = {
+          action: given.action ?? null,
+          actor: given.actor ?? null,
+          subject: given.subject ?? null,
+          from: given.from ?? null,
+          to: given.to ?? null,
+        };
+        const before = cursor === undefined ? null : decodeCursor(cursor);
+        const found = await db.transaction(async (tx) => {
+          const page = await searchAudit(tx, filter, { limit: limit + 1, before });
+          await audit.append(tx, {
+            ...traceOf(principalOf(context), context.request),
+            action: 'audit.read',
+            subject: { kind: 'audit_log', id: await auditOrigin(tx) },
+            details: { filter, returned: Math.min(page.length, limit), continued: before !== null },
+          });
+          return page;
+        });
+        const items = found.slice(0, limit);
+        const last = items.at(-1);
+        return {
+          status: 200,
+          body: {
+            items: items.map(({ entry, seq, hash }) => ({ ...JSON.parse(entry), seq, hash })),
+            nextCursor: found.length > limit && last !== undefined ? encodeCursor(last.cursor) : null,
+          },
+        };
+      },
+    }),
+
+    route({
+      method: 'post',
+      path: `${BASE}/verify-chain`,
+      name: 'verifyAuditChain',
+      summary: 'Recompute the whole log and name the first entry that is not what was written',
+      access: auditors,
+      body: z.strictObject({}),
+      responses: {
+        200: { description: 'The result.', schema: verificationResult },
+        202: { description: 'It takes longer: see Location.', schema: verificationState },
+      },
+      async handler(context) {
+        const deadline = performance.now() + ANSWER_WITHIN_MS;
+        const principal = principalOf(context);
+        const id = uuidV7();
+        await db.transaction(async (tx) => {
+          await requestVerification(tx, { id, requestedBy: principal.userId });
+          await audit.append(tx, {
+            ...traceOf(principal, context.request),
+            action: 'audit.verification_requested',
+            subject: { kind: 'audit_verification', id },
+          });
+        });
+        try {
+          await gateway.startAuditVerification(id);
+        } catch (error) {
+          // A start that timed out may still have happened: then the row is final and the workflow finds nothing to do.
+          await abandonVerification(db.fork(), id, { status: 'failed', reason: 'not_started' });
+          throw error;
+        }
+        const stored = await followed(id, deadline);
+        return stored.status === 'valid' || stored.status === 'invalid'
+          ? { status: 200, body: resultOf(stored) }
+          : accepted(stored);
+      },
+    }),
+
+    route({
+      method: 'get',
+      path: `${BASE}/verifications/{id}`,
+      name: 'getAuditVerification',
+      summary: 'Progress or result of a verification',
+      access: auditors,
+      params: verificationParams,
+      responses: { 200: { description: 'As it stands.', schema: verificationState } },
+      async handler({ params }) {
+        const stored = await readVerification(db.fork(), params.id);
+        if (stored === undefined) throw new DomainError('not_found', 'There is no such verification.');
+        return { status: 200, body: stateOf(stored) };
+      },
+    }),
+
+    route({
+      method: 'post',
+      path: `${BASE}/verifications/{id}/cancel`,
+      name: 'cancelAuditVerification',
+      summary: 'Stop a verification that runs',
+      access: auditors,
+      params: verificationParams,
+      body: z.strictObject({}),
+      responses: {
+        202: { description: 'It stops at the next page of entries.', schema: verificationState },
+        409: { description: 'It has ended already.' },
+      },
+      async handler(context) {
+        const { id } = context.params;
+        const stored = await readVerification(db.fork(), id);
+        if (stored === undefined) throw new DomainError('not_found', 'There is no such verification.');
+        if (stored.finishedAt !== null || !(await gateway.cancelAuditVerification(id))) {
+          throw new DomainError('illegal_transition', 'This verification has ended already.');
+        }
+        await db.transaction((tx) =>
+          audit.append(tx, {
+            ...traceOf(principalOf(context), context.request),
+            action: 'audit.verification_cancelled',
+            subject: { kind: 'audit_verification', id },
+          }),
+        );
+        return accepted(stored);
+      },
+    }),
+  ];
+}
+
+function accepted(stored: StoredVerification): Reply {
+  return { status: 202, headers: { Location: `${BASE}/verifications/${stored.id}` }, body: stateOf(stored) };
+}
+
+function stateOf(stored: StoredVerification) {
+  const isResult = stored.status === 'valid' || stored.status === 'invalid';
+  return {
+    verificationId: stored.id,
+    status: stored.status,
+    total: stored.total,
+    requestedBy: stored.requestedBy,
+    requestedAt: iso(stored.requestedAt),
+    finishedAt: isoOrNull(stored.finishedAt),
+    ...(isResult ? resultOf(stored) : { checked: stored.checked }),
+  };
+}
+
+function resultOf(stored: StoredVerification) {
+  return {
+    valid: stored.status === 'valid',
+    checked: stored.checked,
+    unsealed: stored.unsealed ?? 0,
+    ...(stored.firstInvalidSeq === null ? {} : { firstInvalidSeq: stored.firstInvalidSeq }),
+    ...(stored.reason === null ? {} : { reason: stored.reason }),
+  };
+}

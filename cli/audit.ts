@@ -1,0 +1,95 @@
+import { join, resolve } from 'node:path';
+import { SingleBar } from 'cli-progress';
+import type { Command } from 'commander';
+import type { Verification } from '../db/audit-verify.ts';
+import type { Config } from '../platform/config.ts';
+import type { Endpoints } from '../platform/endpoints.ts';
+import type { GeneratedSecrets } from '../platform/secrets.ts';
+
+interface VerifyFlags {
+  readonly dataDir: string;
+  readonly json?: boolean;
+}
+
+/** `tradeguard audit ...`: what auditors do at a terminal. */
+export function registerAudit(program: Command): void {
+  const audit = program.command('audit').description('the append-only audit log');
+  audit
+    .command('verify')
+    .description('recompute the whole log; exit status 0 when it is sound, 1 when it is not or cannot be read')
+    .option('--data-dir <folder>', 'of an installation that runs on this machine', process.env.DATA_DIR || '.data')
+    .option('--json', 'print the result as JSON')
+    .action(verify);
+}
+
+async function verify(flags: VerifyFlags): Promise<void> {
+  const [{ createOrm }, { createAuditVerifier }, { createAuditLog }] = await Promise.all([
+    import('../db/orm.ts'),
+    import('../db/audit-verify.ts'),
+    import('../db/audit.ts'),
+  ]);
+  const { databaseUrl, auditKey } = await configuration(flags.dataDir);
+  const db = await createOrm({ databaseUrl, poolMax: 3, applicationName: 'tradeguard-audit' });
+  const bar = new SingleBar({
+    format: '{bar} {percentage}% | {value} of {total} entries | {rate}/s | ETA {eta_formatted}',
+    stream: process.stderr,
+    noTTYOutput: true,
+    notTTYSchedule: 5_000,
+  });
+  try {
+    const started = performance.now();
+    let isShown = false;
+    const result = await createAuditVerifier({ db, auditKeys: [auditKey] }).verify({
+      onProgress({ head, total }) {
+        const rate = Math.round((head.seq + 1) / ((performance.now() - started) / 1000));
+        if (!isShown) bar.start(total, head.seq + 1, { rate });
+        isShown = true;
+        bar.update(head.seq + 1, { rate });
+      },
+    });
+    bar.stop();
+    console.log(flags.json ? JSON.stringify(jsonOf(result)) : sentence(result));
+    process.exitCode = result.valid ? 0 : 1;
+    await db.transaction((tx) =>
+      createAuditLog({ auditKey }).append(tx, {
+        action: 'audit.verified',
+        actor: { kind: 'operator' },
+        subject: { kind: 'audit_log', id: 'command-line' },
+        outcome: result.valid ? 'success' : 'failure',
+        details: jsonOf(result),
+      }),
+    );
+  } finally {
+    bar.stop();
+    await db.close();
+  }
+}
+
+/** The environment's, completed by what a local installation keeps in its data folder. */
+async function configuration(dataDir: string): Promise<Config> {
+  const [{ loadConfig }, { readJsonFile }, { withSecrets }] = await Promise.all([
+    import('../platform/config.ts'),
+    import('../platform/private-file.ts'),
+    import('../platform/secrets.ts'),
+  ]);
+  const folder = resolve(dataDir);
+  const secrets = readJsonFile<GeneratedSecrets>(join(folder, 'secrets.json'));
+  const endpoints = readJsonFile<Endpoints>(join(folder, 'endpoints.json'));
+  const env = secrets ? withSecrets(process.env, secrets) : process.env;
+  return loadConfig({
+    ...env,
+    DATABASE_URL: env.DATABASE_URL || endpoints?.database,
+    TEMPORAL_ADDRESS: env.TEMPORAL_ADDRESS || endpoints?.temporal || '127.0.0.1:7233',
+  });
+}
+
+function jsonOf({ valid, checked, unsealed, firstInvalidSeq, reason, head }: Verification) {
+  return { valid, checked, unsealed, firstInvalidSeq, reason, headHash: head.hash.toString('hex') };
+}
+
+function sentence({ valid, checked, unsealed, firstInvalidSeq, reason, head }: Verification): string {
+  const waiting = unsealed > 0 ? `, ${unsealed} more wait for their seal` : '';
+  if (valid) return `Sound: ${checked} entries${waiting}. Head ${head.hash.toString('hex')}.`;
+  const place = firstInvalidSeq === null ? '' : ` at entry ${firstInvalidSeq}`;
+  return `NOT SOUND: ${reason}${place}. ${checked} entries before it are as they were written${waiting}.`;
+}

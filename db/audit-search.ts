@@ -1,0 +1,71 @@
+import { row, rows, type Tx } from './sql.ts';
+
+export interface AuditFilter {
+  action: string | null;
+  actor: string | null;
+  subject: string | null;
+  /** RFC 3339, inclusive. */
+  from: string | null;
+  /** RFC 3339, exclusive. */
+  to: string | null;
+}
+
+/** Where a page ended. `at` is RFC 3339 with microseconds. */
+export interface AuditCursor {
+  at: string;
+  id: string;
+}
+
+export interface FoundEntry {
+  id: string;
+  entry: string;
+  seq: number | null;
+  hash: string | null;
+  cursor: AuditCursor;
+}
+
+/**
+ * Entries from the newest to the oldest, page by page. Each filter is the front of an index that ends with (at, id), so a
+ * page costs the same anywhere in a log of any length.
+ */
+export async function searchAudit(
+  tx: Tx,
+  filter: AuditFilter,
+  page: { limit: number; before: AuditCursor | null },
+): Promise<FoundEntry[]> {
+  const params: unknown[] = [];
+  const bind = (value: unknown, type: string) => `$${params.push(value)}::${type}`;
+  const conditions: string[] = [];
+  for (const column of ['action', 'actor', 'subject'] as const) {
+    if (filter[column] !== null) conditions.push(`e.${column} = ${bind(filter[column], 'text')}`);
+  }
+  if (filter.from !== null) conditions.push(`e.at >= ${bind(filter.from, 'timestamptz')}`);
+  if (filter.to !== null) conditions.push(`e.at < ${bind(filter.to, 'timestamptz')}`);
+  if (page.before !== null) {
+    conditions.push(`(e.at, e.id) < (${bind(page.before.at, 'timestamptz')}, ${bind(page.before.id, 'uuid')})`);
+  }
+  const found = await rows<{ id: string; entry: string; at: string; seq: string | null; hash: Buffer | null }>(
+    tx,
+    `select e.id, e.entry, to_char(e.at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as at, s.seq, s.hash
+       from (select e.id, e.entry, e.at from audit_entry e
+              ${conditions.length > 0 ? `where ${conditions.join(' and ')}` : ''}
+              order by e.at desc, e.id desc limit ${bind(page.limit, 'integer')}) e
+       left join audit_seal s on s.entry_id = e.id
+      order by e.at desc, e.id desc`,
+    params,
+  );
+  return found.map(({ id, entry, at, seq, hash }) => ({
+    id,
+    entry,
+    seq: seq === null ? null : Number(seq),
+    hash: hash === null ? null : hash.toString('hex'),
+    cursor: { at, id },
+  }));
+}
+
+/** The name of this log. */
+export async function auditOrigin(tx: Tx): Promise<string> {
+  const found = await row<{ origin: string }>(tx, 'select origin from audit_log_origin');
+  if (found === undefined) throw new Error('the audit log has no origin: run the migrations');
+  return found.origin;
+}
