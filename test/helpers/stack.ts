@@ -5,6 +5,7 @@ import { DefaultLogger, Runtime } from '@temporalio/worker';
 import { pino } from 'pino';
 import { inject } from 'vitest';
 import { startApi } from '../../api/main.ts';
+import { createAuditLog } from '../../db/audit.ts';
 import { openKeyring } from '../../db/keyring.ts';
 import { loadConfig } from '../../platform/config.ts';
 import { createTemporalClient } from '../../temporal/connection.ts';
@@ -69,6 +70,8 @@ export async function createStack({ env = {}, worker: wantsWorker = true, schedu
     ownerDb: database.ownerDb,
     ownerUrl: database.ownerUrl,
     keyring,
+    /** For what a test writes in the words of the program itself. */
+    audit: createAuditLog({ auditKey: config.auditKey }),
     temporal: temporal.client,
     mail: createMailbox(config.mailDir),
     people: createPeople({ api: http, db: database.db, keyring, config: api.config }),
