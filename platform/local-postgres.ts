@@ -49,10 +49,13 @@ export interface LocalPostgres extends RunningProcess {
  */
 export async function startLocalPostgres(options: LocalPostgresOptions): Promise<LocalPostgres> {
   const say = options.say ?? (() => {});
+  const found = options.binaries ?? findPostgresBinaries(options.env);
+  if (found.length === 0)
+    throw new Error('No PostgreSQL (14 or newer) was found. Install its server package, or set DATABASE_URL.');
   const dataDir = createDataFolder(options.dataDir);
   const user = unprivilegedUser();
   const cluster = locateCluster(dataDir, user, say);
-  const chosen = chooseBinaries(options.binaries ?? findPostgresBinaries(options.env), cluster.directory);
+  const chosen = chooseBinaries(found, cluster.directory);
   const binaries = reachableBinaries(chosen, user, systemFolder());
   await endLeftover(cluster.directory);
   if (clusterMajor(cluster.directory) === undefined) await initialise(cluster, binaries, user, dataDir, say);
@@ -74,9 +77,7 @@ function chooseBinaries(found: readonly PostgresBinaries[], directory: string): 
   const major = clusterMajor(directory);
   const usable = found.find((binaries) => major === undefined || binaries.major === major);
   if (usable) return usable;
-  if (major === undefined)
-    throw new Error('No PostgreSQL (14 or newer) was found. Install its server package, or set DATABASE_URL.');
-  const have = found.map((binaries) => binaries.version).join(', ') || 'none';
+  const have = found.map((binaries) => binaries.version).join(', ');
   throw new Error(
     `The data in ${directory} was made by PostgreSQL ${major}; found here: ${have}. Install version ${major}.`,
   );

@@ -127,7 +127,7 @@ async function prepare(address: string, hasEnded: () => boolean): Promise<void> 
   while (Date.now() < deadline) {
     if (hasEnded()) throw new Error('It ended.');
     try {
-      const connection = await Connection.connect({ address, connectTimeout: '5s' });
+      const connection = await Connection.connect({ address, connectTimeout: '2s' });
       try {
         return await setRetention(connection);
       } finally {
