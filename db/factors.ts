@@ -75,13 +75,13 @@ export async function checkFactor(tx: Tx, keyring: Keyring, submission: FactorSu
   if ((await failedTries(tx, challenge)) >= submission.maxTries) return { outcome: 'exhausted' };
   await run(tx, `select pg_advisory_xact_lock(hashtextextended('tradeguard.factors:' || $1, 0))`, [challenge.userId]);
   const blocked = await isAccountExhausted(tx, challenge.userId);
-  const passed = !blocked && (await verify(tx, keyring, submission, mailed));
+  const { passed, step } = blocked ? FAILED : await verify(tx, keyring, submission, mailed);
   const hashes = passed ? submission.tokenHashes?.(attemptId) : undefined;
   const inserted = await oneRow<{ created_at: string }>(
     tx,
     `insert into factor_attempt (id, challenge_kind, challenge_id, user_id, method, passed, session_hash,
-       device_cookie_hash, wanted_until)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, clock_timestamp() + $9 * interval '1 ms') returning created_at`,
+       device_cookie_hash, wanted_until, totp_step)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, clock_timestamp() + $9 * interval '1 ms', $10) returning created_at`,
     [
       attemptId,
       challenge.kind,
@@ -92,6 +92,7 @@ export async function checkFactor(tx: Tx, keyring: Keyring, submission: FactorSu
       hashes?.session ?? null,
       hashes?.device ?? null,
       submission.waitsForMs,
+      step,
     ],
   );
   return { outcome: 'recorded', attemptId, passed, at: new Date(inserted.created_at), repeated: false };
@@ -169,42 +170,57 @@ function latestCode(tx: Tx, challenge: Challenge): Promise<MailedCode | undefine
   );
 }
 
+interface Verification {
+  passed: boolean;
+  /** RFC 6238 time step of a TOTP code that passed. */
+  step: number | null;
+}
+
+const FAILED: Verification = { passed: false, step: null };
+
 async function verify(
   tx: Tx,
   keyring: Keyring,
   { challenge, method, code, enrolmentSecret }: FactorSubmission,
   mailed: MailedCode | undefined,
-): Promise<boolean> {
+): Promise<Verification> {
   if (method === 'totp') {
-    return enrolmentSecret === undefined
-      ? useTotpCode(tx, keyring, challenge.userId, code)
-      : verifyTotp({ secret: enrolmentSecret, code, nowMs: Date.now(), lastUsedStep: null }).ok;
+    if (enrolmentSecret === undefined) {
+      const step = await useTotpCode(tx, keyring, challenge.userId, code);
+      return { passed: step !== null, step };
+    }
+    const verified = verifyTotp({ secret: enrolmentSecret, code, nowMs: Date.now(), lastUsedStep: null });
+    return verified.ok ? { passed: true, step: verified.step } : FAILED;
   }
-  if (mailed?.usable !== true || !verifyEmailCode(keyring, mailed.code_hash, challenge.id, code)) return false;
+  if (mailed?.usable !== true || !verifyEmailCode(keyring, mailed.code_hash, challenge.id, code)) return FAILED;
   await run(tx, 'update email_code set used_at = clock_timestamp() where id = $1', [mailed.id]);
-  return true;
+  return { passed: true, step: null };
 }
 
-/** Checks a code of the enrolled authenticator and uses its time step up, in one statement that only one can win. */
-export async function useTotpCode(tx: Tx, keyring: Keyring, userId: string, code: string): Promise<boolean> {
+/**
+ * Checks a code of the enrolled authenticator and uses its time step up, in one statement that only one can win.
+ *
+ * @returns the step, or null when the code is wrong or its step was used
+ */
+export async function useTotpCode(tx: Tx, keyring: Keyring, userId: string, code: string): Promise<number | null> {
   const factor = await row<{ secret: string; last_step: string }>(
     tx,
     'select secret, last_step from totp_factor where user_id = $1 and confirmed_at is not null',
     [userId],
   );
-  if (factor === undefined) return false;
+  if (factor === undefined) return null;
   const verified = verifyTotp({
     secret: decryptField(keyring, factor.secret, totpField(userId)),
     code,
     nowMs: Date.now(),
     lastUsedStep: Number(factor.last_step),
   });
-  if (!verified.ok) return false;
+  if (!verified.ok) return null;
   const used = await run(tx, 'update totp_factor set last_step = $2 where user_id = $1 and last_step < $2', [
     userId,
     verified.step,
   ]);
-  return used === 1;
+  return used === 1 ? verified.step : null;
 }
 
 /** Where the secret of an enrolled authenticator is kept. */

@@ -5,7 +5,10 @@
 import { defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { Severity } from '../domain/incident.ts';
 import type { FactorMethod } from '../domain/login.ts';
-import type { TransactionStatus, TransactionType } from '../domain/transaction.ts';
+import type { TransactionType } from '../domain/transaction.ts';
+import type { TransactionView } from '../domain/transaction-view.ts';
+
+export type { TransactionView } from '../domain/transaction-view.ts';
 
 /** A workflow id names one occurrence, never a person, and is never used twice. */
 export const workflowIds = {
@@ -13,6 +16,7 @@ export const workflowIds = {
   lockout: (lockoutId: string) => `lockout:${lockoutId}`,
   transaction: (transactionId: string) => `transaction:${transactionId}`,
   incident: (incidentId: string) => `incident:${incidentId}`,
+  auditVerification: (verificationId: string) => `audit-verification:${verificationId}`,
 } as const;
 
 /** Decisions people wait for and work nobody waits for never share a queue (customer row H17). */
@@ -32,6 +36,8 @@ export interface LoginSettings {
   emailCodeTtlMs: number;
   sessionTtlMs: number;
   maxFactorTries: number;
+  /** True where a fingerprint without the device's cookie is no known device. */
+  deviceCookieRequired: boolean;
   lockout: LockoutSettings;
 }
 
@@ -48,6 +54,8 @@ export interface TransactionSettings {
   reviewWindowMs: number;
   priceMaxAgeMs: number;
   maxFactorTries: number;
+  /** Every other currency is refused until there are rates. */
+  baseCurrency: string;
   /** Minor units of the base currency, decimal digits; amounts strictly above need a step-up. */
   stepUpAmountMinor: string;
   /** Minor units; holds strictly above need two different reviewers. Null: one always suffices. */
@@ -58,7 +66,7 @@ export interface TransactionSettings {
 export interface FollowUps {
   /** Outbox rows to deliver now. */
   mails: string[];
-  /** Incidents that this transaction opened. */
+  /** Incidents that this transaction opened, raised or resolved. */
   incidents: { incidentId: string; severity: Severity }[];
 }
 
@@ -74,12 +82,19 @@ export interface LoginInput {
 }
 
 export type LoginVerdict =
-  | { status: 'authenticated'; sessionId: string; expiresAt: string; passwordChangeRequired: boolean }
+  | {
+      status: 'authenticated';
+      sessionId: string;
+      expiresAt: string;
+      passwordChangeRequired: boolean;
+      /** The device is new or came without its cookie: hand the drawn device token out. */
+      issuesDevice: boolean;
+    }
   | { status: 'step_up_required'; methods: FactorMethod[]; expiresAt: string }
   | { status: 'enrolment_required'; expiresAt: string }
   | { status: 'invalid_credentials' }
   | { status: 'locked'; lockedUntil: string }
-  | { status: 'denied' }
+  | { status: 'denied'; code: 'login_denied' | 'account_disabled' }
   | { status: 'restricted' }
   | { status: 'expired' }
   | { status: 'abandoned' };
@@ -132,12 +147,16 @@ export interface TransactionRequest {
   sessionId: string | null;
   ip: string | null;
   requestId: string;
+  /** Random per HTTP request: tells the call that started the workflow from those that met it under the same key. */
+  submissionId: string;
 }
 
 /** Only the importer (never in production) sets this: features use the row's own time, verdicts come from its label. */
 export interface VirtualTime {
-  /** RFC 3339 */
+  /** RFC 3339, to the microsecond. */
   at: string;
+  /** Funds the account before its first row: settles at once and leaves no trace in the features. */
+  outsideFeatures: boolean;
 }
 
 export interface TransactionInput {
@@ -152,31 +171,35 @@ export interface TransactionInput {
   resume: { sequence: number } | null;
 }
 
-/** What a client sees of a transaction; `body` of the HTTP answer. */
-export interface TransactionView {
-  transactionId: string;
-  type: TransactionType;
-  amount: string;
-  currency: string;
-  status: TransactionStatus;
-  code?: string;
-  methods?: FactorMethod[];
-  expiresAt?: string;
-  reviewBy?: string;
-  createdAt: string;
+/** Every verdict says which body it is about and which call brought it: another body under the key is a conflict. */
+interface VerdictOrigin {
+  bodyHash: string;
+  submissionId: string;
 }
 
-export type TransactionVerdict =
-  | { kind: 'decided'; httpStatus: number; body: TransactionView }
-  /** Refused before anything was stored: the account or the input cannot carry it. */
-  | { kind: 'refused'; code: string; detail: string }
-  /** The key was used with another body. */
-  | { kind: 'conflict' };
+export type TransactionVerdict = VerdictOrigin &
+  (
+    | { kind: 'decided'; httpStatus: number; body: TransactionView; requestId: string }
+    /** Refused before anything was stored: the account may not trade. */
+    | { kind: 'refused'; code: 'account_restricted' | 'account_disabled' }
+  );
+
+/** Where a transaction stands after one step of its workflow. Deadlines are RFC 3339, null where none runs. */
+export interface TransactionState {
+  view: TransactionView;
+  /** 0 to 1. */
+  risk: number;
+  stepUpExpiresAt: string | null;
+  reviewBy: string | null;
+  approvals: { given: number; required: number };
+  followUps: FollowUps;
+}
 
 export type TransactionFactorOutcome =
   | { kind: 'state'; body: TransactionView }
   | { kind: 'factor_invalid'; triesLeft: number }
-  | { kind: 'closed'; body: TransactionView };
+  /** It waits for no factor (any more); null where nothing was stored. */
+  | { kind: 'closed'; body: TransactionView | null };
 
 export const transactionVerdict = defineUpdate<TransactionVerdict>('verdict');
 export const transactionSubmitFactor = defineUpdate<TransactionFactorOutcome, [factorAttemptId: string]>(
@@ -194,6 +217,8 @@ export type ReviewSignal =
 export const transactionReview = defineSignal<[unknown]>('review');
 /** The owner takes the transaction back; the row with who asked was written by the API before. */
 export const transactionCancel = defineSignal('cancel');
+/** Ends the wait for a factor before its time: only for imported transactions, whose time is not ours. */
+export const transactionLapse = defineSignal('lapse');
 
 // --- incident --------------------------------------------------------------------------------------------------------
 
@@ -205,6 +230,13 @@ export interface IncidentInput {
 
 /** The row changed (taken up, resolved): look again. */
 export const incidentChanged = defineSignal('changed');
+
+// --- audit -----------------------------------------------------------------------------------------------------------
+
+/** Names the row that the API wrote; the schedule starts without one. */
+export interface AuditVerificationInput {
+  verificationId: string;
+}
 
 /** The fixed updateId of every `verdict` update. */
 export const VERDICT_UPDATE_ID = 'verdict';

@@ -119,7 +119,7 @@ export class Login extends Migration {
         reasons jsonb not null default '[]',
         required_kinds integer not null default 0,
         methods jsonb not null default '[]',
-        passed_kinds jsonb not null default '[]',
+        proven jsonb not null default '[]',
         device jsonb not null,
         device_signature bytea not null,
         device_cookie_hashes bytea[] not null default '{}',
@@ -175,6 +175,7 @@ export class Login extends Migration {
         passed boolean not null,
         session_hash bytea,
         device_cookie_hash bytea,
+        totp_step bigint,
         created_at timestamptz not null default clock_timestamp(),
         wanted_until timestamptz
       );

@@ -1,0 +1,44 @@
+import type { AuditEvent, AuditLog } from './audit.ts';
+import { rows, type Tx } from './sql.ts';
+
+export interface Revocation {
+  userId: string;
+  /** Only this session. */
+  only?: string;
+  /** All but this session. */
+  except?: string;
+  reason:
+    | 'logout'
+    | 'revoked'
+    | 'password_changed'
+    | 'password_reset'
+    | 'role_changed'
+    | 'disabled'
+    | 'mfa_reset'
+    | 'abandoned';
+  actor: AuditEvent['actor'];
+  ip?: string | null;
+  requestId?: string | null;
+}
+
+/** Ends open sessions of one person, with an audit entry where there were any. @returns how many it ended */
+export async function revokeSessions(tx: Tx, audit: AuditLog, given: Revocation): Promise<number> {
+  const ended = await rows<{ id: string }>(
+    tx,
+    `update session set revoked_at = clock_timestamp(), revoked_reason = $4
+      where user_id = $1 and revoked_at is null and expires_at > clock_timestamp()
+        and ($2::uuid is null or id = $2) and ($3::uuid is null or id <> $3) returning id`,
+    [given.userId, given.only ?? null, given.except ?? null, given.reason],
+  );
+  if (ended.length === 0) return 0;
+  await audit.append(tx, {
+    action: 'session.revoked',
+    actor: given.actor,
+    subject: { kind: 'user', id: given.userId },
+    outcome: 'success',
+    ip: given.ip ?? null,
+    requestId: given.requestId ?? null,
+    details: { sessions: ended.map(({ id }) => id).sort(), reason: given.reason },
+  });
+  return ended.length;
+}
