@@ -3,14 +3,16 @@ import helmet from 'helmet';
 import type { Logger } from 'pino';
 import { DomainError } from '../domain/errors.ts';
 import type { Authenticate } from './middleware/authenticate.ts';
+import type { SignatureCheck } from './middleware/signature.ts';
 import { problemReply, validationError } from './problem.ts';
-import type { Cookie, Reply, RequestFacts, Route, RouteContext } from './route.ts';
+import type { Cookie, Principal, Reply, RequestFacts, Route, RouteContext } from './route.ts';
 
 export interface AppDeps {
   log: Logger;
   production: boolean;
   routes: readonly Route[];
   authenticate: Authenticate;
+  signature: SignatureCheck;
   requestFacts: (req: Request) => RequestFacts;
 }
 
@@ -55,6 +57,7 @@ async function serve(deps: AppDeps, route: Route, req: Request, res: Response): 
   try {
     const principal = await deps.authenticate.authorize(route.access, facts, req.method);
     const raw = Buffer.isBuffer(req.body) ? req.body : Buffer.alloc(0);
+    if (route.signed === true) await checkSignature(deps, route, req, raw, facts, principal);
     const context: RouteContext = {
       params: validate(route.params, req.params, 'path'),
       query: validate(route.query, req.query, 'query'),
@@ -78,6 +81,19 @@ async function serve(deps: AppDeps, route: Route, req: Request, res: Response): 
       'request',
     );
   }
+}
+
+async function checkSignature(
+  deps: AppDeps,
+  route: Route,
+  req: Request,
+  body: Buffer,
+  facts: RequestFacts,
+  principal: Principal | undefined,
+): Promise<void> {
+  if (principal === undefined) throw new Error('a signed route needs a session, whose keys are asked');
+  const received = { method: req.method, target: req.originalUrl, rawHeaders: req.rawHeaders, body };
+  await deps.signature.check(received, principal, facts, route.path);
 }
 
 function answerError(deps: AppDeps, res: Response, facts: RequestFacts, error: unknown): void {

@@ -21,6 +21,7 @@ import { createApp } from './app.ts';
 import { createDeferredKeyring } from './deferred-keyring.ts';
 import { createAuthenticate } from './middleware/authenticate.ts';
 import { createRequestFacts } from './middleware/request-facts.ts';
+import { createSignatureCheck } from './middleware/signature.ts';
 import { createRoutes } from './routes.ts';
 import { createTemporalGateway } from './temporal-gateway.ts';
 
@@ -47,12 +48,13 @@ export async function startApi({ config: given, log }: { config: Config; log: Lo
     identity: `api:${process.pid}@${hostname()}`,
   });
   const { keyring, open } = createDeferredKeyring();
+  const audit = createAuditLog({ auditKey: config.auditKey });
   const routes = createRoutes({
     config,
     log,
     db,
     keyring,
-    audit: createAuditLog({ auditKey: config.auditKey }),
+    audit,
     auditKey: config.auditKey,
     outbox: createOutbox({ keyring }),
     gateway: createTemporalGateway({
@@ -72,7 +74,16 @@ export async function startApi({ config: given, log }: { config: Config; log: Lo
     stepUpFreshnessMs: config.stepUpFreshness,
   });
   const requestFacts = createRequestFacts({ trustedProxies: config.trustedProxies });
-  server.on('request', createApp({ log, production: config.production, routes, authenticate, requestFacts }));
+  const signature = createSignatureCheck({
+    db,
+    keyring,
+    audit,
+    audience: config.signingAudience ?? config.publicOrigin,
+  });
+  server.on(
+    'request',
+    createApp({ log, production: config.production, routes, authenticate, signature, requestFacts }),
+  );
 
   const closing = new AbortController();
   async function openKeys(): Promise<void> {

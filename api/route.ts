@@ -79,6 +79,8 @@ export interface RouteDefinition<
   name: string;
   summary: string;
   access: Access;
+  /** Moves money or changes who can: refused unless the request is signed with one of the caller's keys. */
+  signed?: true;
   params?: P;
   query?: Q;
   body?: B;

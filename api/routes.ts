@@ -14,6 +14,7 @@ import { createReviewRoutes } from './reviews.ts';
 import { createRootRoutes } from './root.ts';
 import type { Route } from './route.ts';
 import { createSessionRoutes } from './sessions.ts';
+import { createSigningKeyRoutes } from './signing-keys.ts';
 import { createStepUpRoutes } from './step-up.ts';
 import { createTransactionRoutes } from './transactions.ts';
 import { createUserRoutes } from './users.ts';
@@ -34,6 +35,7 @@ export function createRoutes(deps: ApiDeps): Route[] {
     ...createReviewRoutes(deps),
     ...createRootRoutes(deps),
     ...createSessionRoutes(deps),
+    ...createSigningKeyRoutes(deps),
     ...createStepUpRoutes(deps),
     ...createTransactionRoutes(deps),
     ...createUserRoutes(deps),

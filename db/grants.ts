@@ -31,6 +31,9 @@ export const applicationGrants: Readonly<Record<string, string>> = {
   incident: 'select, insert, update',
   incident_event: 'select, insert',
   lost_workflow: 'select, insert, update',
+  signing_key: 'select, insert, update',
+  // Its partitions are the database's own business: reached through the table, made and dropped by its functions.
+  request_nonce: 'select, insert',
   // Its other columns are the database's own: an entry that named its transaction itself could hide from the sealer.
   audit_entry: 'select, insert (id, entry, entry_hmac)',
   audit_seal: 'select, insert',

@@ -58,6 +58,7 @@ export const ERROR_MEANINGS = {
   already_enrolled: 'conflict',
   already_exists: 'conflict',
   last_admin: 'conflict',
+  too_many_keys: 'conflict',
   account_locked: 'locked',
   // What is well-formed and refused by a rule of the business
   amount_mismatch: 'unprocessable',

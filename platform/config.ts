@@ -131,6 +131,11 @@ const FIELDS = {
   emailCodeTtl: field('EMAIL_CODE_TTL', duration, '10m'),
   passwordResetTtl: field('PASSWORD_RESET_TTL', duration, '15m'),
   stepUpFreshness: field('STEP_UP_FRESHNESS', duration, '5m'),
+  signingAudience: optional(
+    'SIGNING_AUDIENCE',
+    text.regex(/^[\x21-\x7e]{1,200}$/, 'use up to 200 printable ASCII characters without spaces'),
+  ),
+  signingKeyOverlap: field('SIGNING_KEY_OVERLAP', duration, '24h'),
   verdictTimeout: field('VERDICT_TIMEOUT', duration, '10s'),
   priceMaxAge: field('PRICE_MAX_AGE', duration, '15m'),
   sessionTtl: field('SESSION_TTL', duration, '12h'),
