@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { inject } from 'vitest';
 import { createOrm, type Database } from '../../db/orm.ts';
+import { eventually } from './eventually.ts';
 import { administrate, withDatabase } from './template.ts';
 
 export interface TestDatabase {
@@ -29,7 +30,14 @@ export async function createDatabase(): Promise<TestDatabase> {
     ownerDb,
     async close() {
       await Promise.all([db.close(), ownerDb.close()]);
-      await administrate(ownerUrl, (client) => client.query(`drop database ${name} with (force)`));
+      // A session of the application's role that is still ending may not be ended by the owner: it is waited for.
+      await eventually(
+        () =>
+          administrate(ownerUrl, (client) => client.query(`drop database if exists ${name} with (force)`)).then(
+            () => true,
+          ),
+        { what: `the end of database ${name}`, timeoutMs: 10_000 },
+      );
     },
   };
 }
