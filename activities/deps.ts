@@ -5,7 +5,8 @@ import type { Database } from '../db/orm.ts';
 import type { Outbox } from '../db/outbox.ts';
 import type { Mailer } from '../platform/mailer.ts';
 import type { Keyring } from '../security/keyring.ts';
-import type { TemporalClient } from '../temporal/connection.ts';
+import type { WorkflowRegistry } from '../temporal/workflow-registry.ts';
+import type { TaskQueues } from '../workflows/contract.ts';
 
 /** Everything the activities are handed by workers/main.ts; nothing below reads the environment. */
 export interface ActivityDeps {
@@ -16,9 +17,10 @@ export interface ActivityDeps {
   auditKey: KeyObject;
   outbox: Outbox;
   mailer: Mailer;
-  temporal: TemporalClient;
+  /** Which workflows run, for the one activity that starts lost ones again. */
+  registry: WorkflowRegistry;
   log: Logger;
   /** Where links in letters point to. */
   publicOrigin: string;
-  taskQueuePrefix: string;
+  queues: TaskQueues;
 }

@@ -36,12 +36,11 @@ interface Table {
 
 export interface OpenRowsDeps {
   keyring: Keyring;
-  taskQueuePrefix: string;
+  queues: TaskQueues;
 }
 
 /** The kinds of rows that `reconcile` watches over. */
-export function openRowsOf({ keyring, taskQueuePrefix }: OpenRowsDeps) {
-  const queues: TaskQueues = { decisions: `${taskQueuePrefix}-decisions`, background: `${taskQueuePrefix}-background` };
+export function openRowsOf({ keyring, queues }: OpenRowsDeps) {
   const userTag = (id: string) => keyring.hmac('search-attribute', 'user', id).toString('hex').slice(0, 32);
 
   const transaction: OpenRows = {

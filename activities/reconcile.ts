@@ -1,6 +1,6 @@
 import { openIncident } from '../db/incidents.ts';
 import { row, type Tx } from '../db/sql.ts';
-import { createWorkflowRegistry, type Restart } from '../temporal/workflow-registry.ts';
+import type { Restart } from '../temporal/workflow-registry.ts';
 import type { ActivityDeps } from './deps.ts';
 import { type OpenRows, openRowsOf } from './open-rows.ts';
 
@@ -24,8 +24,7 @@ export interface ReconcileReport {
  * gives each one again under its id, with the rest of its time. PostgreSQL says what should run, Temporal what does.
  */
 export function createReconcileActivities(deps: ActivityDeps) {
-  const { db, audit, log } = deps;
-  const registry = createWorkflowRegistry(deps);
+  const { db, audit, log, registry } = deps;
 
   /** Notes the loss with its incident, unless the row became final or was put right a moment ago. */
   async function noteLoss(tx: Tx, kind: OpenRows, id: string, ending: string) {

@@ -1,13 +1,13 @@
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { type SearchAttributePair, WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
-import { taskQueues } from '../workflows/contract.ts';
+import type { TaskQueues } from '../workflows/contract.ts';
 import { searchAttributes } from '../workflows/search-attributes.ts';
 import type { TemporalClient } from './connection.ts';
 
 export interface Restart {
   workflowType: string;
   workflowId: string;
-  queue: 'decisions' | 'background';
+  queue: keyof TaskQueues;
   input: unknown;
   summary: string;
   userTag: string;
@@ -18,9 +18,8 @@ export interface Restart {
 const ALIVE = new Set(['RUNNING', 'PAUSED']);
 
 /** Which workflows run, and starting one again under its id. */
-export function createWorkflowRegistry(options: { temporal: TemporalClient; taskQueuePrefix: string }) {
-  const { workflow } = options.temporal.client;
-  const queues = taskQueues(options.taskQueuePrefix);
+export function createWorkflowRegistry({ temporal, queues }: { temporal: TemporalClient; queues: TaskQueues }) {
+  const { workflow } = temporal.client;
 
   return {
     /** Ids of the running workflows of a type. The list may lag some seconds behind; {@link endOf} does not. */

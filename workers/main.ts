@@ -7,15 +7,18 @@ import { createAuditLog } from '../db/audit.ts';
 import { openKeyring } from '../db/keyring.ts';
 import { createOrm } from '../db/orm.ts';
 import { createOutbox } from '../db/outbox.ts';
+import { recordPrices } from '../db/prices.ts';
 import { type Config, ConfigError, loadConfig } from '../platform/config.ts';
 import { createLogger } from '../platform/logger.ts';
 import { createMailer } from '../platform/mailer.ts';
 import { persist } from '../platform/persist.ts';
+import { createPriceFeed } from '../platform/price-feed.ts';
 import { createShutdown } from '../platform/shutdown.ts';
 import { KeyringError } from '../security/keyring.ts';
 import { createTemporalClient } from '../temporal/connection.ts';
 import { ensureSearchAttributes } from '../temporal/search-attributes.ts';
 import { readTls } from '../temporal/tls.ts';
+import { createWorkflowRegistry } from '../temporal/workflow-registry.ts';
 import { taskQueues } from '../workflows/contract.ts';
 import { bundleWorkflows } from './bundle.ts';
 import { createOutboxDispatcher } from './outbox-dispatcher.ts';
@@ -100,12 +103,17 @@ export async function startWorkerProcess({ config, log, workflowBundle, schedule
       auditKey: config.auditKey,
       outbox,
       mailer,
-      temporal,
+      registry: createWorkflowRegistry({ temporal, queues }),
       log,
       publicOrigin: config.publicOrigin,
-      taskQueuePrefix: config.taskQueuePrefix,
+      queues,
     });
     const bundle = workflowBundle ?? (await bundleWorkflows());
+    const priceFeed = createPriceFeed({
+      currency: config.baseCurrency,
+      record: (prices) => db.transaction((tx) => recordPrices(tx, prices, 'simulated')),
+      log,
+    });
     const delivery = createMailDelivery({ db, outbox, mailer, audit, log });
     await Promise.all([
       persist(() => poll(activities, bundle), { name: 'temporal workers', log, signal }),

@@ -25,20 +25,25 @@ export interface StackOptions {
   worker?: boolean;
   /** True for the schedules that production has (removed again by `close`). */
   schedules?: boolean;
+  /** Where the program finds the database, for a proxy in between. The test's own connections go straight to it. */
+  databasePort?: number;
 }
 
 /**
  * The whole program in this process, composed exactly as in production: a fresh database, the API on a free port, a
  * worker with task queues of its own on the run's Temporal server. Log lines from `warn` up with TEST_LOG_LEVEL=warn.
  */
-export async function createStack({ env = {}, worker: wantsWorker = true, schedules = false }: StackOptions = {}) {
+export async function createStack(options: StackOptions = {}) {
+  const { env = {}, worker: wantsWorker = true, schedules = false, databasePort } = options;
   const { temporalAddress, folder } = inject('servers');
   const database = await createDatabase();
   const dataDir = join(folder, database.name);
+  const databaseUrl = new URL(database.url);
+  if (databasePort !== undefined) databaseUrl.port = String(databasePort);
   const config = loadConfig({
     NODE_ENV: 'test',
     PORT: '0',
-    DATABASE_URL: database.url,
+    DATABASE_URL: databaseUrl.href,
     TEMPORAL_ADDRESS: temporalAddress,
     TASK_QUEUE_PREFIX: database.name,
     SESSION_SECRET: randomBytes(32).toString('base64'),

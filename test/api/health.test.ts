@@ -1,0 +1,131 @@
+import { connect } from 'node:net';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startApi } from '../../api/main.ts';
+import { createLogger } from '../../platform/logger.ts';
+import { freePort } from '../../platform/ports.ts';
+import { eventually } from '../helpers/eventually.ts';
+import { createHttpClient } from '../helpers/http.ts';
+import { createStack, type Stack } from '../helpers/stack.ts';
+import { startTcpProxy } from '../helpers/tcp-proxy.ts';
+
+let stack: Stack;
+
+beforeAll(async () => {
+  stack = await createStack();
+});
+afterAll(() => stack?.close());
+
+describe('everything is there', () => {
+  test('every component is up', async () => {
+    const answer = await eventually(async () => {
+      const health = await stack.api.get('/api/health');
+      return health.body.status === 'up' && health;
+    });
+    expect(answer).toMatchObject({
+      status: 200,
+      body: {
+        components: {
+          database: { status: 'up' },
+          temporal: { status: 'up' },
+          workers: { status: 'up', decisions: 1, background: 1 },
+          sealer: { status: 'up' },
+          mail: { status: 'up', mode: 'file' },
+        },
+      },
+    });
+    expect(await stack.api.get('/api/health/ready')).toMatchObject({ status: 200 });
+    expect(await stack.api.get('/api/health/live')).toMatchObject({ status: 200, body: { status: 'up' } });
+  });
+});
+
+describe('a dependency is away', () => {
+  test.each(['database', 'temporal'] as const)(
+    'without %s: 503 that names it, and recovery without a restart',
+    async (part) => {
+      const [host, port] =
+        part === 'database' ? hostOf(new URL(stack.config.databaseUrl).host) : hostOf(stack.config.temporalAddress);
+      const proxy = await startTcpProxy(host, port);
+      const databaseUrl = new URL(stack.config.databaseUrl);
+      if (part === 'database') databaseUrl.port = String(proxy.port);
+      const config = {
+        ...stack.config,
+        port: await freePort(),
+        databaseUrl: databaseUrl.href,
+        temporalAddress: part === 'temporal' ? `127.0.0.1:${proxy.port}` : stack.config.temporalAddress,
+      };
+      const log = createLogger({ level: 'silent', name: 'test' });
+      proxy.refuse();
+      const api = await startApi({ config, log });
+      const client = createHttpClient(() => api.url);
+      try {
+        const down = await client.get('/api/health');
+        expect(down).toMatchObject({
+          status: 503,
+          body: { status: 'down', components: { [part]: { status: 'down' } } },
+        });
+        expect(down.headers.get('retry-after')).not.toBeNull();
+        expect(await client.get('/api/health/live')).toMatchObject({ status: 200 });
+        if (part === 'database') {
+          const refused = await client.get('/api/admin/security/incidents', { token: 'x'.repeat(43) });
+          expect(refused).toMatchObject({ status: 503, body: { code: 'database_unavailable' } });
+          expect(refused.headers.get('retry-after')).not.toBeNull();
+        }
+        proxy.accept();
+        await eventually(async () => (await client.get('/api/health')).status === 200, { what: 'recovery' });
+        await api.ready;
+        proxy.refuse();
+        await eventually(async () => (await client.get('/api/health')).status === 503, { what: 'the second outage' });
+      } finally {
+        proxy.accept();
+        await api.close();
+        await proxy.close();
+      }
+    },
+  );
+
+  test('without a worker: degraded, and not ready for requests', async () => {
+    const alone = await createStack({ worker: false });
+    try {
+      expect(await alone.api.get('/api/health')).toMatchObject({
+        status: 200,
+        body: { status: 'degraded', components: { workers: { status: 'down' } } },
+      });
+      expect(await alone.api.get('/api/health/ready')).toMatchObject({ status: 503 });
+    } finally {
+      await alone.close();
+    }
+  });
+});
+
+describe('the front door', () => {
+  test('links to health, API reference, Temporal UI and README, without a script', async () => {
+    const page = await stack.api.get<string>('/');
+    expect(page.status).toBe(200);
+    expect(page.headers.get('content-type')).toMatch(/^text\/html/);
+    for (const href of ['/api/health', '/api/docs', '/api/openapi.json', '/readme']) {
+      expect(page.body).toContain(`href="${href}"`);
+      expect((await stack.api.get(href)).status).toBeLessThan(300);
+    }
+    expect(page.body).not.toContain('<script');
+  });
+
+  test('what is not there is a 404 problem', async () => {
+    expect(await stack.api.get('/nowhere')).toMatchObject({ status: 404, body: { code: 'not_found' } });
+  });
+
+  test('a request that is no HTTP does not end the process', async () => {
+    const { hostname, port } = new URL(stack.url);
+    await new Promise<void>((resolve) => {
+      const socket = connect(Number(port), hostname, () => socket.end('\0\0garbage\r\n\r\n'));
+      socket.on('close', () => resolve());
+      socket.on('error', () => resolve());
+      socket.resume();
+    });
+    expect(await stack.api.get('/api/health/live')).toMatchObject({ status: 200 });
+  });
+});
+
+function hostOf(address: string): [string, number] {
+  const [host = '', port] = address.split(':');
+  return [host, Number(port)];
+}

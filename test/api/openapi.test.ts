@@ -1,0 +1,70 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { OpenApiDocument } from '../../api/openapi-document.ts';
+import { createStack, type Stack } from '../helpers/stack.ts';
+
+let stack: Stack;
+let document: OpenApiDocument;
+
+beforeAll(async () => {
+  stack = await createStack({ worker: false });
+  document = (await stack.api.get<OpenApiDocument>('/api/openapi.json')).body;
+});
+afterAll(() => stack?.close());
+
+const operations = () =>
+  Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
+  );
+
+test('every operation has a name of its own, a summary and says who may call it', () => {
+  const names = operations().map(({ operation }) => operation.operationId);
+  expect(new Set(names).size).toBe(names.length);
+  for (const { operation } of operations()) {
+    expect(operation.summary).not.toBe('');
+    expect(operation.description).toMatch(/^(Needs no session|For: )/);
+  }
+});
+
+test('every placeholder of a path is a described parameter, and the other way round', () => {
+  for (const { path, operation } of operations()) {
+    const placeholders = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
+    const described = operation.parameters.filter((one) => one.in === 'path').map((one) => one.name);
+    expect(described.sort(), path).toEqual(placeholders.sort());
+  }
+});
+
+test('it describes what validates: an incident is resolved with a text of 1 to 1000 characters', () => {
+  const body = document.paths['/api/admin/security/incidents/{incidentId}/resolve']?.post?.requestBody;
+  expect(body?.content['application/json']?.schema).toMatchObject({
+    type: 'object',
+    required: ['resolution'],
+    additionalProperties: false,
+    properties: { resolution: { type: 'string', minLength: 1, maxLength: 1000 } },
+  });
+});
+
+test('a call without a session is refused exactly where the document asks for one', async () => {
+  const id = '00000000-0000-7000-8000-000000000000';
+  for (const { path, method, operation } of operations()) {
+    if (operation.security.length === 0) continue;
+    const url = `${stack.url}${path.replaceAll(/\{\w+\}/g, id)}`;
+    const response = await fetch(url, { method: method.toUpperCase() });
+    expect(response.status, `${method} ${path}`).toBe(401);
+  }
+});
+
+test('every answer with an error status is a problem document', () => {
+  for (const { path, operation } of operations()) {
+    for (const [status, { content }] of Object.entries(operation.responses)) {
+      if (Number(status) < 400 || path.startsWith('/api/health')) continue;
+      expect(Object.keys(content ?? {}), `${path} ${status}`).toEqual(['application/problem+json']);
+    }
+  }
+});
+
+test('the page for people names every call, loads nothing and runs nothing', async () => {
+  const page = await stack.api.get<string>('/api/docs');
+  expect(page.headers.get('content-type')).toMatch(/^text\/html/);
+  for (const { operation } of operations()) expect(page.body).toContain(`id="${operation.operationId}"`);
+  expect(page.body).not.toMatch(/<script|<link|<img|src=|@import|onclick/i);
+});
