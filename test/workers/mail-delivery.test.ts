@@ -40,9 +40,10 @@ const delivery = (mailer: Mailer = createMailer({ mailDir: folder, from: 'test@e
 
 function enqueue(text = 'Your code is 123456.'): Promise<string> {
   letters += 1;
+  const key = `letter-${letters}`;
   return database.db.transaction((tx) =>
     outbox().enqueue(tx, {
-      key: `letter-${letters}`,
+      key,
       userId: null,
       to: 'somebody@example.com',
       template: 'test',
