@@ -16,6 +16,7 @@ import {
   VERDICT_UPDATE_ID,
   workflowIds,
 } from '../workflows/contract.ts';
+import { searchAttributes } from '../workflows/search-attributes.ts';
 
 export interface GatewayOptions {
   temporal: TemporalClient;
@@ -84,22 +85,29 @@ export function createTemporalGateway({ temporal, queues, verdictTimeoutMs }: Ga
             workflowIdConflictPolicy: 'USE_EXISTING',
             workflowIdReusePolicy: 'REJECT_DUPLICATE',
             staticSummary: `${input.request.type} for account ${input.request.accountId}`,
+            typedSearchAttributes: [{ key: searchAttributes.user, value: input.userTag }],
           }),
         }),
       ),
 
     submitTransactionFactor: (transactionId: string, attemptId: string): Promise<contract.TransactionFactorOutcome> =>
       bounded(() =>
-        workflow
-          .getHandle(workflowIds.transaction(transactionId))
-          .executeUpdate(transactionSubmitFactor, { args: [attemptId], updateId: attemptId }),
+        unlessClosed(
+          workflow
+            .getHandle(workflowIds.transaction(transactionId))
+            .executeUpdate(transactionSubmitFactor, { args: [attemptId], updateId: attemptId }),
+          { kind: 'closed', body: null },
+        ),
       ),
 
     resendTransactionCode: (transactionId: string, resendId: string): Promise<contract.ResendOutcome> =>
       bounded(() =>
-        workflow
-          .getHandle(workflowIds.transaction(transactionId))
-          .executeUpdate(transactionResendCode, { args: [resendId], updateId: resendId }),
+        unlessClosed(
+          workflow
+            .getHandle(workflowIds.transaction(transactionId))
+            .executeUpdate(transactionResendCode, { args: [resendId], updateId: resendId }),
+          { status: 'closed' },
+        ),
       ),
 
     /** Tells the held transaction of a verdict row. @returns false when its workflow runs no more */
@@ -117,11 +125,69 @@ export function createTemporalGateway({ temporal, queues, verdictTimeoutMs }: Ga
     signalIncidentChanged: (incidentId: string): Promise<boolean> =>
       bounded(() => delivered(workflow.getHandle(workflowIds.incident(incidentId)).signal(incidentChanged))),
 
+    /** Starts `audit-verification:{verificationId}`; its row tells how it goes. */
+    startAuditVerification: (verificationId: string): Promise<void> =>
+      bounded(async () => {
+        const input: contract.AuditVerificationInput = { verificationId };
+        await workflow.start('auditVerification', {
+          workflowId: workflowIds.auditVerification(verificationId),
+          taskQueue: queues.background,
+          args: [input],
+          workflowIdConflictPolicy: 'USE_EXISTING',
+          workflowIdReusePolicy: 'REJECT_DUPLICATE',
+          staticSummary: 'Verification of the audit log',
+        });
+      }),
+
+    /** @returns false when it runs no more */
+    cancelAuditVerification: (verificationId: string): Promise<boolean> =>
+      bounded(() =>
+        delivered(
+          workflow
+            .getHandle(workflowIds.auditVerification(verificationId))
+            .cancel()
+            .then(() => {}),
+        ),
+      ),
+
+    /** How many worker processes polled each queue within the last poll's length. @throws when Temporal does not answer */
+    pollers: async (timeoutMs: number): Promise<Record<keyof contract.TaskQueues, number>> => ({
+      decisions: await pollersOf(temporal, queues.decisions, timeoutMs),
+      background: await pollersOf(temporal, queues.background, timeoutMs),
+    }),
+
     ping: (timeoutMs: number): Promise<void> => temporal.ping(timeoutMs),
   };
 }
 
 export type TemporalGateway = ReturnType<typeof createTemporalGateway>;
+
+const WORKFLOW_TASKS = 1;
+/** A poll lasts a minute; a worker that was killed is still listed until its last one would have ended. */
+const POLLER_FRESH_MS = 75_000;
+
+async function pollersOf(temporal: TemporalClient, queue: string, timeoutMs: number): Promise<number> {
+  const { connection, options } = temporal.client;
+  const { pollers } = await connection.withDeadline(Date.now() + timeoutMs, () =>
+    connection.workflowService.describeTaskQueue({
+      namespace: options.namespace,
+      taskQueue: { name: queue },
+      taskQueueType: WORKFLOW_TASKS,
+    }),
+  );
+  const seenAt = (pollers ?? []).map((poller) => Number(poller.lastAccessTime?.seconds ?? 0) * 1000);
+  return seenAt.filter((at) => at > Date.now() - POLLER_FRESH_MS).length;
+}
+
+/** The outcome of an update, or `closed` when the workflow runs no more. */
+async function unlessClosed<T>(update: Promise<T>, closed: T): Promise<T> {
+  try {
+    return await update;
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return closed;
+    throw error;
+  }
+}
 
 async function delivered(signal: Promise<void>): Promise<boolean> {
   try {

@@ -1,10 +1,6 @@
-import { join, resolve } from 'node:path';
 import { SingleBar } from 'cli-progress';
 import type { Command } from 'commander';
 import type { Verification } from '../db/audit-verify.ts';
-import type { Config } from '../platform/config.ts';
-import type { Endpoints } from '../platform/endpoints.ts';
-import type { GeneratedSecrets } from '../platform/secrets.ts';
 
 interface VerifyFlags {
   readonly dataDir: string;
@@ -23,12 +19,13 @@ export function registerAudit(program: Command): void {
 }
 
 async function verify(flags: VerifyFlags): Promise<void> {
-  const [{ createOrm }, { createAuditVerifier }, { createAuditLog }] = await Promise.all([
+  const [{ createOrm }, { createAuditVerifier }, { createAuditLog }, { installationConfig }] = await Promise.all([
     import('../db/orm.ts'),
     import('../db/audit-verify.ts'),
     import('../db/audit.ts'),
+    import('./installation-config.ts'),
   ]);
-  const { databaseUrl, auditKey } = await configuration(flags.dataDir);
+  const { databaseUrl, auditKey } = installationConfig(flags.dataDir);
   const db = await createOrm({ databaseUrl, poolMax: 3, applicationName: 'tradeguard-audit' });
   const bar = new SingleBar({
     format: '{bar} {percentage}% | {value} of {total} entries | {rate}/s | ETA {eta_formatted}',
@@ -63,24 +60,6 @@ async function verify(flags: VerifyFlags): Promise<void> {
     bar.stop();
     await db.close();
   }
-}
-
-/** The environment's, completed by what a local installation keeps in its data folder. */
-async function configuration(dataDir: string): Promise<Config> {
-  const [{ loadConfig }, { readJsonFile }, { withSecrets }] = await Promise.all([
-    import('../platform/config.ts'),
-    import('../platform/private-file.ts'),
-    import('../platform/secrets.ts'),
-  ]);
-  const folder = resolve(dataDir);
-  const secrets = readJsonFile<GeneratedSecrets>(join(folder, 'secrets.json'));
-  const endpoints = readJsonFile<Endpoints>(join(folder, 'endpoints.json'));
-  const env = secrets ? withSecrets(process.env, secrets) : process.env;
-  return loadConfig({
-    ...env,
-    DATABASE_URL: env.DATABASE_URL || endpoints?.database,
-    TEMPORAL_ADDRESS: env.TEMPORAL_ADDRESS || endpoints?.temporal || '127.0.0.1:7233',
-  });
 }
 
 function jsonOf({ valid, checked, unsealed, firstInvalidSeq, reason, head }: Verification) {

@@ -3,12 +3,13 @@ import { ConfigError } from '../platform/config.ts';
 import { registerApi } from './api.ts';
 import { registerAudit } from './audit.ts';
 import { registerMigrate } from './migrate.ts';
+import { registerPrices } from './prices.ts';
 import { registerStart } from './start.ts';
 import { registerWorker } from './worker.ts';
 
 const program = new Command('tradeguard').description('The security backend of an investment-trading platform.');
 
-for (const register of [registerStart, registerApi, registerWorker, registerMigrate, registerAudit]) register(program);
+for (const register of [registerStart, registerApi, registerWorker, registerMigrate, registerPrices, registerAudit]) register(program);
 
 try {
   await program.parseAsync();

@@ -20,6 +20,9 @@ export const REJECTION_CODES = [
   'price_limit',
   'currency_unsupported',
   'counterparty_unknown',
+  'amount_mismatch',
+  'amount_too_small',
+  'amount_too_large',
   'account_restricted',
 ] as const;
 export type RejectionCode = (typeof REJECTION_CODES)[number];

@@ -75,6 +75,11 @@ export function transactionIdFor(keyring: Keyring, userId: string, route: string
   return uuidV8(keyring.hmac('transaction-id', userId, route, idempotencyKey));
 }
 
+/** How a user appears in search attributes, which are never encrypted: an HMAC of the id, 32 hex digits. */
+export function searchTag(keyring: Keyring, userId: string): string {
+  return keyring.hmac('search-attribute', 'user', userId).toString('hex').slice(0, 32);
+}
+
 function anyEqual(candidates: readonly { mac: Buffer }[], presented: Uint8Array): boolean {
   let equal = false;
   for (const { mac } of candidates) {

@@ -118,6 +118,8 @@ export async function startWorkerProcess({ config, log, workflowBundle, schedule
     await Promise.all([
       persist(() => poll(activities, bundle), { name: 'temporal workers', log, signal }),
       createOutboxDispatcher({ delivery, log }).run(signal),
+      // In production prices are imported: a made-up one must never settle a trade.
+      ...(config.production ? [] : [priceFeed.run(signal)]),
     ]);
   }
 

@@ -57,11 +57,11 @@ export class Trading extends Migration {
         user_id uuid not null references app_user,
         account_id uuid not null references account,
         type text not null check (type in ('buy', 'sell', 'deposit', 'withdrawal', 'transfer')),
-        instrument_id text references instrument,
+        instrument_id text check (length(instrument_id) <= 12),
         quantity bigint check (quantity > 0),
         price_limit bigint check (price_limit > 0),
         price bigint check (price > 0),
-        amount bigint not null check (amount > 0),
+        amount bigint check (amount > 0),
         currency text not null,
         category text not null check (category ~ '^[a-z0-9_]{1,40}$'),
         counterparty text check (length(counterparty) <= 64),
@@ -83,6 +83,7 @@ export class Trading extends Migration {
         held_at timestamptz,
         review_by timestamptz,
         required_approvals integer not null default 1,
+        cancel_requested_at timestamptz,
         finished_at timestamptz,
         device_id uuid,
         session_id uuid,
@@ -91,13 +92,16 @@ export class Trading extends Migration {
         settings jsonb not null,
         virtual jsonb,
         check ((status in ('settled', 'rejected')) = (finished_at is not null)),
-        check (status <> 'rejected' or code is not null)
+        check ((status = 'rejected') = (code is not null)),
+        check (status = 'rejected' or amount is not null)
       );
       create index transaction_account on transaction (account_id, t desc);
       create index transaction_user on transaction (user_id, created_at desc, id desc);
       create index transaction_time on transaction (created_at desc, id desc);
       create index transaction_open on transaction (created_at) where finished_at is null;
       create index transaction_held on transaction (review_by) where status = 'quarantined';
+      comment on column transaction.instrument_id is
+        'no foreign key: a rejected order is kept even when it names an instrument that does not exist';
       comment on column transaction.first_body is 'the answer of the first call, given again under the same Idempotency-Key';
 
       create table reservation (
@@ -129,7 +133,7 @@ export class Trading extends Migration {
         'double entry: one row is both sides of one movement (out of the debit account, into the credit account), so no row can be unbalanced';
 
       create view ledger_balance as
-        select account_id, asset, sum(amount)::bigint as balance from (
+        select account_id, asset, sum(amount) as balance from (
           select credit_account_id as account_id, asset, amount from posting
           union all
           select debit_account_id, asset, -amount from posting) as movement

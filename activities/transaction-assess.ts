@@ -1,0 +1,301 @@
+import { type AccountOwner, lockOwner } from '../db/account-owners.ts';
+import { readMoment, storeFeatures } from '../db/account-state.ts';
+import { drawEmailCode } from '../db/factors.ts';
+import { openIncident } from '../db/incidents.ts';
+import { lockAccounts, postSettlement, reserve, settlementRefusal } from '../db/ledger.ts';
+import { quoteFor } from '../db/prices.ts';
+import { row, type Tx } from '../db/sql.ts';
+import { insertTransaction, type NewTransaction, transactionView } from '../db/transactions.ts';
+import type { SettlementTerms } from '../domain/ledger.ts';
+import { offeredMethods } from '../domain/login.ts';
+import { priceOrder } from '../domain/quote.ts';
+import { requiredApprovals } from '../domain/review.ts';
+import { applySettlement, type FeatureState, fold, type TransactionFeatures } from '../domain/risk/features.ts';
+import { RULE_SET_V1 } from '../domain/risk/rule-set-v1.ts';
+import {
+  assessTransaction as assess,
+  decideTransaction,
+  type TransactionAction,
+  type TransactionAssessment,
+} from '../domain/risk/transaction-rules.ts';
+import { isTrade, type RejectionCode, type TransactionStatus } from '../domain/transaction.ts';
+import type { FollowUps, TransactionInput, TransactionRequest, TransactionSettings } from '../workflows/contract.ts';
+import type { ActivityDeps } from './deps.ts';
+import { createTransactionLetters } from './transaction-letters.ts';
+
+/** What the first decision came to: a stored row, or a refusal that stored nothing but its trace. */
+export type Assessed =
+  | { refused: null; stored: NewTransaction; followUps: FollowUps }
+  | { refused: 'account_restricted' | 'account_disabled' };
+
+/**
+ * The decision about a new transaction, all in the caller's database transaction: lock, price, funds, features, score,
+ * decision, and the settlement where the decision is to settle.
+ */
+export function createTransactionDecision(deps: ActivityDeps) {
+  const { audit, log } = deps;
+  const letters = createTransactionLetters(deps);
+
+  async function decide(tx: Tx, input: TransactionInput): Promise<Assessed> {
+    const { request, settings } = input;
+    const owner = await lockOwner(tx, request.userId);
+    if (owner === undefined || owner.disabled || owner.restricted) return refuse(tx, input, owner);
+    const recipient = request.type === 'transfer' ? await recipientOf(tx, request) : null;
+    await lockAccounts(tx, recipient === null ? [request.accountId] : [request.accountId, recipient]);
+    const moment = await readMoment(tx, request.accountId, input.virtual?.at ?? null);
+    const offer = await offerOf(tx, request, settings, recipient);
+
+    const outside = input.virtual?.outsideFeatures === true;
+    const amount = offer.terms?.amount ?? 0n;
+    const { features, state } = fold(moment.features, {
+      at: moment.t.micros,
+      type: request.type,
+      amountMinor: amount,
+      category: request.category,
+    });
+    const assessment = judge(features, outside);
+    const decision = decideTransaction(assessment, amount, BigInt(settings.stepUpAmountMinor), RULE_SET_V1.thresholds);
+    const action = outside ? 'settle' : decision.action;
+    const status = offer.code === null ? STATUS_OF[action] : 'rejected';
+
+    const stored = newRow(input, owner, { moment, offer, features, assessment, status, action, recipient });
+    await insertTransaction(tx, stored);
+    if (offer.terms !== null && offer.code === null) {
+      if (status === 'settled') await postSettlement(tx, request.transactionId, offer.terms);
+      else await reserve(tx, request.transactionId, offer.terms);
+    }
+    if (!outside) await storeFeatures(tx, request.accountId, status === 'settled' ? learned(state, stored) : state);
+    await trace(tx, input, stored, assessment);
+    const followUps = await announce(tx, input, owner, stored, outside ? null : decision.incident);
+    return { refused: null, stored, followUps };
+  }
+
+  function judge(features: TransactionFeatures, outside: boolean): TransactionAssessment {
+    if (outside) return { ruleSetVersion: RULE_SET_V1.version, score: 0, reasons: [], hasError: false };
+    return assess(features, RULE_SET_V1, [], (ruleId, error) => log.error({ ruleId, err: error }, 'a rule failed'));
+  }
+
+  /** A frozen or disabled account moves nothing. The attempt is on record; no row, no velocity, no funds. */
+  async function refuse(tx: Tx, { request }: TransactionInput, owner: AccountOwner | undefined): Promise<Assessed> {
+    const code = owner?.restricted === true ? 'account_restricted' : 'account_disabled';
+    await audit.append(tx, {
+      action: 'transaction.refused',
+      actor: { kind: 'user', id: request.userId },
+      subject: { kind: 'transaction', id: request.transactionId },
+      outcome: 'denied',
+      ip: request.ip,
+      requestId: request.requestId,
+      workflowId: `transaction:${request.transactionId}`,
+      details: { accountId: request.accountId, type: request.type, code },
+    });
+    return { refused: code };
+  }
+
+  async function trace(tx: Tx, input: TransactionInput, stored: NewTransaction, assessment: TransactionAssessment) {
+    await audit.append(tx, {
+      action: ACTION_OF[stored.status],
+      actor: { kind: 'user', id: stored.user_id },
+      subject: { kind: 'transaction', id: stored.id },
+      outcome: stored.status === 'settled' ? 'success' : 'denied',
+      ip: stored.ip,
+      requestId: stored.request_id,
+      workflowId: `transaction:${stored.id}`,
+      details: {
+        accountId: stored.account_id,
+        type: stored.type,
+        amount: stored.amount,
+        currency: stored.currency,
+        ...(stored.code === null ? {} : { code: stored.code }),
+        ...(input.virtual === null ? {} : { virtualTime: input.virtual.at }),
+        score: assessment.score,
+        ruleSetVersion: assessment.ruleSetVersion,
+        points: assessment.reasons.map(({ ruleId, points, note }) => ({ ruleId, points, ...(note ? { note } : {}) })),
+      },
+    });
+  }
+
+  /** Letters and incidents that the decision calls for. */
+  async function announce(
+    tx: Tx,
+    input: TransactionInput,
+    owner: AccountOwner,
+    stored: NewTransaction,
+    escalation: 'high' | null,
+  ): Promise<FollowUps> {
+    const followUps: FollowUps = { mails: [], incidents: [] };
+    if (stored.status === 'step_up_required' && stored.methods.includes('email_code') && input.virtual === null) {
+      const mail = await drawEmailCode(tx, deps, {
+        challenge: { kind: 'transaction', id: stored.id, userId: owner.userId },
+        email: owner.email,
+        ttlMs: input.settings.emailCodeTtlMs,
+      });
+      if (mail !== null) followUps.mails.push(mail);
+    }
+    const incident = async (cause: 'transaction_escalated' | 'quarantine', title: string) => {
+      const opened = await openIncident(tx, deps, {
+        cause,
+        subjectKind: 'transaction',
+        subjectId: stored.id,
+        userId: stored.user_id,
+        title,
+        details: { score: stored.score, accountId: stored.account_id, type: stored.type },
+        key: `transaction:${stored.id}:${cause}`,
+      });
+      if (opened.opened || opened.raised) followUps.incidents.push(opened);
+    };
+    if (escalation !== null) await incident('transaction_escalated', 'Transaction with a very high risk score');
+    if (stored.status === 'quarantined') {
+      await letters.held(tx, owner, stored);
+      await incident('quarantine', 'Transaction held for review');
+    }
+    return followUps;
+  }
+
+  return { decide };
+}
+
+const STATUS_OF: Readonly<Record<TransactionAction, Exclude<TransactionStatus, 'rejected'>>> = {
+  settle: 'settled',
+  step_up: 'step_up_required',
+  quarantine: 'quarantined',
+  step_up_then_quarantine: 'step_up_required',
+};
+
+const ACTION_OF: Readonly<Record<TransactionStatus, string>> = {
+  settled: 'transaction.settled',
+  step_up_required: 'transaction.step_up_required',
+  quarantined: 'transaction.held',
+  rejected: 'transaction.rejected',
+};
+
+const HTTP_STATUS_OF: Readonly<Record<TransactionStatus, number>> = {
+  settled: 201,
+  step_up_required: 202,
+  quarantined: 202,
+  rejected: 422,
+};
+
+/** What the request comes to in money, and why it cannot be done if it cannot. */
+interface Offer {
+  code: RejectionCode | null;
+  terms: SettlementTerms | null;
+  price: bigint | null;
+}
+
+async function offerOf(
+  tx: Tx,
+  request: TransactionRequest,
+  settings: TransactionSettings,
+  recipient: string | null,
+): Promise<Offer> {
+  const rejected = (code: RejectionCode): Offer => ({ code, terms: null, price: null });
+  if (request.currency !== settings.baseCurrency) return rejected('currency_unsupported');
+  if (request.type === 'transfer' && recipient === null) return rejected('counterparty_unknown');
+  const priced = await amountOf(tx, request, settings);
+  if (typeof priced === 'string') return rejected(priced);
+  const terms: SettlementTerms = {
+    type: request.type,
+    accountId: request.accountId,
+    counterpartyAccountId: recipient,
+    currency: request.currency,
+    amount: priced.amount,
+    instrument: request.instrument,
+    quantity: request.quantity === null ? null : BigInt(request.quantity),
+  };
+  return { code: await settlementRefusal(tx, request.transactionId, terms), terms, price: priced.price };
+}
+
+async function amountOf(
+  tx: Tx,
+  request: TransactionRequest,
+  settings: TransactionSettings,
+): Promise<{ amount: bigint; price: bigint | null } | RejectionCode> {
+  const stated = request.amount === null ? null : BigInt(request.amount);
+  if (!isTrade(request.type)) return { amount: stated ?? 0n, price: null };
+  const priced = priceOrder(
+    {
+      type: request.type === 'buy' ? 'buy' : 'sell',
+      quantity: BigInt(request.quantity ?? 0),
+      priceLimit: request.priceLimit === null ? null : BigInt(request.priceLimit),
+      statedAmount: stated,
+    },
+    await quoteFor(tx, request.instrument ?? ''),
+    { maxAgeMs: settings.priceMaxAgeMs, currency: request.currency },
+  );
+  return priced.ok ? priced : priced.code;
+}
+
+/** The account a transfer goes to; null where there is none, or it is the sender's own. */
+async function recipientOf(tx: Tx, request: TransactionRequest): Promise<string | null> {
+  if (request.counterparty === null || request.counterparty === request.accountId) return null;
+  const found = await row<{ id: string }>(tx, `select id from account where id = $1 and kind = 'customer'`, [
+    request.counterparty,
+  ]);
+  return found?.id ?? null;
+}
+
+function newRow(
+  { request, settings, virtual }: TransactionInput,
+  owner: AccountOwner,
+  found: {
+    moment: { t: { text: string }; now: { ms: number; text: string } };
+    offer: Offer;
+    features: TransactionFeatures;
+    assessment: TransactionAssessment;
+    status: TransactionStatus;
+    action: TransactionAction;
+    recipient: string | null;
+  },
+): NewTransaction {
+  const { moment, offer, assessment, status } = found;
+  const after = (ms: number) => new Date(moment.now.ms + ms).toISOString();
+  const amount = offer.terms?.amount.toString() ?? request.amount;
+  const limit = settings.secondApprovalAboveMinor;
+  const available = owner.hasTotp ? (['totp', 'email_code'] as const) : (['email_code'] as const);
+  const content = {
+    id: request.transactionId,
+    type: request.type,
+    amount,
+    currency: request.currency,
+    status,
+    code: offer.code,
+    methods: status === 'step_up_required' ? offeredMethods({ available, proven: [], purpose: 'transaction' }) : [],
+    step_up_expires_at: status === 'step_up_required' ? after(settings.stepUpTimeoutMs) : null,
+    review_by: status === 'quarantined' ? after(settings.reviewWindowMs) : null,
+    created_at: moment.now.text,
+  };
+  return {
+    ...content,
+    user_id: request.userId,
+    account_id: request.accountId,
+    instrument_id: request.instrument,
+    quantity: request.quantity,
+    price_limit: request.priceLimit,
+    price: offer.price?.toString() ?? null,
+    category: request.category,
+    counterparty: request.counterparty,
+    counterparty_account_id: found.recipient,
+    body_hash: request.bodyHash,
+    score: assessment.score,
+    rule_set_version: assessment.ruleSetVersion,
+    reasons: assessment.reasons,
+    features: found.features,
+    hold_after_step_up: status === 'step_up_required' && found.action === 'step_up_then_quarantine',
+    first_status: HTTP_STATUS_OF[status],
+    first_body: transactionView(content),
+    t: moment.t.text,
+    held_at: status === 'quarantined' ? moment.now.text : null,
+    required_approvals: limit === null ? 1 : requiredApprovals(BigInt(amount ?? 0), BigInt(limit)),
+    finished_at: status === 'settled' || status === 'rejected' ? moment.now.text : null,
+    session_id: request.sessionId,
+    ip: request.ip,
+    request_id: request.requestId,
+    settings,
+    virtual,
+  };
+}
+
+/** The features once the transaction settled at once; its own time is the latest one of the fold. */
+function learned(state: FeatureState, stored: NewTransaction): FeatureState {
+  return applySettlement(state, { at: state.lastAt, type: stored.type, amountMinor: BigInt(stored.amount ?? 0) });
+}

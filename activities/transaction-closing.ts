@@ -1,0 +1,55 @@
+import type { TransactionState } from '../workflows/contract.ts';
+import type { ActivityDeps } from './deps.ts';
+import type { TransactionEnding } from './transaction-ending.ts';
+import type { TransactionReview } from './transaction-review.ts';
+import type { LockedTransaction, StepEffect, TransactionStep } from './transaction-step.ts';
+
+/** Taking a transaction back, and taking it up again after its workflow was lost. */
+export function createTransactionClosing(
+  { audit }: Pick<ActivityDeps, 'audit'>,
+  step: TransactionStep,
+  ending: TransactionEnding,
+  review: TransactionReview,
+) {
+  async function cancel(
+    { tx, row, owner }: LockedTransaction,
+    by: 'owner' | 'operator',
+  ): Promise<StepEffect<{ cancelled: boolean }>> {
+    if (row.status !== 'step_up_required' && row.status !== 'quarantined') return { result: { cancelled: false } };
+    // The signal alone proves nothing: the owner's wish is the row that the API wrote for their session.
+    if (by === 'owner' && row.cancel_requested_at === null) {
+      await audit.append(tx, {
+        action: 'transaction.cancel_refused',
+        actor: { kind: 'operator' },
+        subject: { kind: 'transaction', id: row.id },
+        outcome: 'denied',
+        workflowId: `transaction:${row.id}`,
+        details: { reason: 'not_requested_by_owner' },
+      });
+      return { result: { cancelled: false } };
+    }
+    const actor = by === 'owner' ? ({ kind: 'user', id: row.user_id } as const) : ({ kind: 'operator' } as const);
+    return { result: { cancelled: true }, ...(await ending.reject(tx, row, owner, 'cancelled', actor)) };
+  }
+
+  return {
+    /**
+     * Rejects an open transaction and frees its funds: for the owner, who asked the API, or for an operator who cancelled
+     * the workflow.
+     * @param n which signal of this workflow it is
+     */
+    async cancelTransaction(transactionId: string, n: string, by: 'owner' | 'operator'): Promise<TransactionState> {
+      const { state } = await step.run(transactionId, `cancel:${n}`, (locked) => cancel(locked, by));
+      return state;
+    },
+
+    /** Where a transaction stands whose workflow was lost, after what was recorded meanwhile is applied. */
+    async resumeTransaction(transactionId: string, sequence: number): Promise<TransactionState> {
+      const { state } = await step.run(transactionId, `resume:${sequence}`, async (locked) => {
+        if (locked.row.cancel_requested_at !== null) return { ...(await cancel(locked, 'owner')), result: null };
+        return { result: null, ...(await review.applyRecorded(locked)) };
+      });
+      return state;
+    },
+  };
+}

@@ -1,0 +1,86 @@
+import type { AccountOwner } from '../db/account-owners.ts';
+import type { Outbox } from '../db/outbox.ts';
+import type { Tx } from '../db/sql.ts';
+import { displayExponent, type TransactionRow } from '../db/transactions.ts';
+import { formatAmount } from '../domain/money.ts';
+
+type Subject = Pick<TransactionRow, 'id' | 'type' | 'amount' | 'currency' | 'review_by' | 'virtual'>;
+
+/** What the owner is told about a transaction, in plain ASCII and without anything they or others wrote. */
+export function createTransactionLetters({ outbox, publicOrigin }: { outbox: Outbox; publicOrigin: string }) {
+  async function send(
+    tx: Tx,
+    owner: AccountOwner,
+    subject: Subject,
+    letter: { template: string; subject: string; text: string[] },
+  ): Promise<string | null> {
+    // Owners of imported accounts are made up: nobody reads their letters.
+    if (subject.virtual !== null) return null;
+    return outbox.enqueue(tx, {
+      key: `transaction:${subject.id}:${letter.template}`,
+      userId: owner.userId,
+      to: owner.email,
+      template: letter.template,
+      subject: letter.subject,
+      text: letter.text.join('\n\n'),
+    });
+  }
+
+  return {
+    held: (tx: Tx, owner: AccountOwner, subject: Subject) =>
+      send(tx, owner, subject, {
+        template: 'transaction.held',
+        subject: 'Your transaction is held for review',
+        text: [
+          `Your ${described(subject)} is held and waits for a reviewer. The money stays reserved for it meanwhile.`,
+          `We decide by ${minutes(subject.review_by)}. If nobody has by then, it is rejected and the money is free again.`,
+          `If it was not you, or you changed your mind, cancel it at ${publicOrigin} while it is held.`,
+        ],
+      }),
+
+    approved: (tx: Tx, owner: AccountOwner, subject: Subject) =>
+      send(tx, owner, subject, {
+        template: 'transaction.decided',
+        subject: 'Your transaction was approved',
+        text: [`Your ${described(subject)} was reviewed, approved and settled.`],
+      }),
+
+    rejected: (tx: Tx, owner: AccountOwner, subject: Subject, code: string) =>
+      send(tx, owner, subject, {
+        template: 'transaction.decided',
+        subject: 'Your transaction was rejected',
+        text: [
+          `Your ${described(subject)} was not carried out: ${REASONS[code] ?? 'it could not be settled'}.`,
+          'Money that was reserved for it is free again. If it was not you who asked for it, change your password now.',
+        ],
+      }),
+  };
+}
+
+export type TransactionLetters = ReturnType<typeof createTransactionLetters>;
+
+const REASONS: Readonly<Record<string, string>> = {
+  review_rejected: 'a reviewer decided against it',
+  review_expired: 'nobody approved it in time',
+  cancelled: 'it was cancelled',
+  step_up_failed: 'the confirmation failed too often',
+  step_up_expired: 'it was not confirmed in time',
+  insufficient_funds: 'the money was no longer there',
+  price_stale: 'there was no current price',
+  price_limit: 'the price had moved beyond the limit',
+  account_restricted: 'your account is restricted',
+};
+
+/** Thousands are grouped: the only six-digit number in any letter is a code. */
+function described({ type, amount, currency }: Subject): string {
+  if (amount === null) return type;
+  const [integer = '', fraction] = formatAmount(BigInt(amount), displayExponent(currency)).split('.');
+  const grouped = integer.replaceAll(/\B(?=(\d{3})+$)/g, ',');
+  return `${type} of ${grouped}${fraction === undefined ? '' : `.${fraction}`} ${currency}`;
+}
+
+function minutes(timestamp: string | null): string {
+  return timestamp === null
+    ? 'the deadline'
+    : `${new Date(timestamp).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+}

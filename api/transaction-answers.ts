@@ -1,0 +1,88 @@
+import { z } from 'zod';
+import type { TransactionRow } from '../db/transactions.ts';
+import { DomainError, ERROR_MEANINGS, type ErrorCode } from '../domain/errors.ts';
+import { FACTOR_METHODS } from '../domain/login.ts';
+import { TRANSACTION_STATUSES, TRANSACTION_TYPES } from '../domain/transaction.ts';
+import type { TransactionView } from '../workflows/contract.ts';
+import { problemReply } from './problem.ts';
+import type { Reply } from './route.ts';
+
+export const transactionViewSchema = z.object({
+  transactionId: z.uuid(),
+  type: z.enum(TRANSACTION_TYPES),
+  amount: z.string().nullable(),
+  currency: z.string(),
+  status: z.enum(TRANSACTION_STATUSES),
+  code: z.string().optional(),
+  methods: z.array(z.enum(FACTOR_METHODS)).optional(),
+  expiresAt: z.iso.datetime().optional(),
+  reviewBy: z.iso.datetime().optional(),
+  createdAt: z.iso.datetime(),
+});
+
+export const transactionDetailsSchema = transactionViewSchema.extend({
+  instrument: z.string().nullable(),
+  quantity: z.string().nullable(),
+  priceLimit: z.string().nullable(),
+  price: z.string().nullable(),
+  category: z.string(),
+  counterparty: z.string().nullable(),
+  finishedAt: z.iso.datetime().nullable(),
+});
+
+/** In words, for each code a transaction can be rejected with. */
+const REJECTIONS: Readonly<Record<string, string>> = {
+  insufficient_funds: 'The account does not hold enough that is free.',
+  step_up_failed: 'The confirmation failed too often; nothing was moved.',
+  step_up_expired: 'It was not confirmed in time; nothing was moved.',
+  review_rejected: 'A reviewer decided against it; nothing was moved.',
+  review_expired: 'Nobody approved it in time; nothing was moved.',
+  cancelled: 'It was cancelled; nothing was moved.',
+  instrument_unknown: 'This instrument is not traded here.',
+  price_stale: 'There is no current price of this instrument.',
+  price_limit: 'The market price is beyond the limit.',
+  currency_unsupported: 'Only the base currency is supported.',
+  counterparty_unknown: 'There is no such account to transfer to.',
+  amount_mismatch: 'The amount is not quantity times price. Leave it out, or correct it.',
+  amount_too_small: 'Quantity times price rounds to zero.',
+  amount_too_large: 'The amount, or what the account would hold then, is too large.',
+  account_restricted: 'The account is restricted.',
+};
+
+/** A rejected transaction as a problem document; the same for every repeat, so it quotes the first request. */
+export function rejectionReply(view: TransactionView, requestId: string): Reply {
+  const code = isErrorCode(view.code) ? view.code : 'insufficient_funds';
+  const detail = REJECTIONS[code] ?? 'The transaction was rejected.';
+  const reply = problemReply(new DomainError(code, detail, { transactionId: view.transactionId }), requestId);
+  // A restriction that came up after the request was accepted rejects it like every other reason.
+  const body = { ...(reply.body as Record<string, unknown>), status: 422, title: 'Unprocessable Entity' };
+  return { ...reply, status: 422, body };
+}
+
+/** The answer to `POST /api/transactions` for a stored decision. */
+export function decisionReply(
+  decided: { httpStatus: number; body: TransactionView; requestId: string },
+  replayed: boolean,
+): Reply {
+  const reply: Reply =
+    decided.body.status === 'rejected'
+      ? rejectionReply(decided.body, decided.requestId)
+      : { status: decided.httpStatus, body: decided.body };
+  return replayed ? { ...reply, headers: { ...reply.headers, 'Idempotency-Replayed': 'true' } } : reply;
+}
+
+/** Why a transaction takes no factor (any more). */
+export function notAwaitingFactor(row: Pick<TransactionRow, 'status' | 'code'>): DomainError {
+  if (row.code === 'step_up_expired') {
+    return new DomainError('factor_expired', 'The time to confirm this transaction is over.');
+  }
+  return new DomainError('not_awaiting_factor', `The transaction waits for no factor: it is ${row.status}.`);
+}
+
+export function transactionNotFound(): DomainError {
+  return new DomainError('not_found', 'You have no transaction with this id.');
+}
+
+function isErrorCode(code: string | undefined): code is ErrorCode {
+  return code !== undefined && Object.hasOwn(ERROR_MEANINGS, code);
+}

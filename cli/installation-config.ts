@@ -1,0 +1,23 @@
+import { join, resolve } from 'node:path';
+import { type Config, loadConfig } from '../platform/config.ts';
+import type { Endpoints } from '../platform/endpoints.ts';
+import { readJsonFile } from '../platform/private-file.ts';
+import { type GeneratedSecrets, withSecrets } from '../platform/secrets.ts';
+
+/**
+ * The configuration of the environment, completed by what a local installation keeps in its data folder: for commands
+ * that work beside a running installation.
+ *
+ * @throws ConfigError when neither of the two says enough
+ */
+export function installationConfig(dataDir: string): Config {
+  const folder = resolve(dataDir);
+  const secrets = readJsonFile<GeneratedSecrets>(join(folder, 'secrets.json'));
+  const endpoints = readJsonFile<Endpoints>(join(folder, 'endpoints.json'));
+  const env = secrets ? withSecrets(process.env, secrets) : process.env;
+  return loadConfig({
+    ...env,
+    DATABASE_URL: env.DATABASE_URL || endpoints?.database,
+    TEMPORAL_ADDRESS: env.TEMPORAL_ADDRESS || endpoints?.temporal || '127.0.0.1:7233',
+  });
+}

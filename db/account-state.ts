@@ -1,0 +1,67 @@
+import { emptyState, type FeatureState } from '../domain/risk/features.ts';
+import { type Micros, microsToMillis } from '../domain/time.ts';
+import { oneRow, run, type Tx } from './sql.ts';
+
+/** An account's past, and the moment a transaction recorded now happens at. */
+export interface AccountMoment {
+  features: FeatureState;
+  /** The transaction's own time: after the account's latest one, else the clock (or the imported row's time). */
+  t: { micros: Micros; text: string };
+  /** The database's clock. */
+  now: { ms: number; text: string };
+}
+
+/**
+ * Reads an account's features and gives a transaction its time. The account must be locked: a time taken before the lock
+ * is had would let 20 parallel requests be counted as fewer.
+ *
+ * @param virtualAt RFC 3339; only of imported rows
+ */
+export async function readMoment(tx: Tx, accountId: string, virtualAt: string | null): Promise<AccountMoment> {
+  const found = await oneRow<{
+    features: FeatureState | Record<string, never>;
+    t: string;
+    t_micros: string;
+    now: string;
+    now_micros: string;
+  }>(
+    tx,
+    `select features, t::text, (extract(epoch from t) * 1000000)::bigint as t_micros, now::text,
+            (extract(epoch from now) * 1000000)::bigint as now_micros
+       from account_state,
+            lateral (select clock_timestamp() as now) as clock,
+            lateral (select greatest(coalesce($2::timestamptz, now), last_t + interval '1 microsecond') as t) as moment
+      where account_id = $1`,
+    [accountId, virtualAt],
+  );
+  return {
+    features: isState(found.features) ? found.features : emptyState(),
+    t: { micros: Number(found.t_micros), text: found.t },
+    now: { ms: microsToMillis(Number(found.now_micros)), text: found.now },
+  };
+}
+
+/** The features alone. */
+export async function readFeatures(tx: Tx, accountId: string): Promise<FeatureState> {
+  const { features } = await oneRow<{ features: FeatureState | Record<string, never> }>(
+    tx,
+    'select features from account_state where account_id = $1',
+    [accountId],
+  );
+  return isState(features) ? features : emptyState();
+}
+
+/** Stores what a fold made of the features; `last_t` is the time of the latest recorded transaction. */
+export async function storeFeatures(tx: Tx, accountId: string, features: FeatureState): Promise<void> {
+  await run(
+    tx,
+    `update account_state set features = $2::jsonb,
+            last_t = nullif($3::bigint, 0) * interval '1 microsecond' + 'epoch'::timestamptz where account_id = $1`,
+    [accountId, JSON.stringify(features), features.lastAt.toString()],
+  );
+}
+
+/** A fresh row holds `{}`. */
+function isState(features: FeatureState | Record<string, never>): features is FeatureState {
+  return 'version' in features;
+}

@@ -1,0 +1,218 @@
+import type { FactorMethod } from '../domain/login.ts';
+import { CURRENCY_EXPONENTS, formatAmount, formatPrice, formatQuantity, isCurrency } from '../domain/money.ts';
+import type { Reason } from '../domain/risk/reasons.ts';
+import type { TransactionStatus, TransactionType } from '../domain/transaction.ts';
+import type { TransactionView } from '../domain/transaction-view.ts';
+import { iso, isoOrNull, row, rows, run, type Tx } from './sql.ts';
+
+/** A row of `transaction`. Numbers are decimal digits of integers, times PostgreSQL's text. */
+export interface TransactionRow {
+  id: string;
+  user_id: string;
+  account_id: string;
+  type: TransactionType;
+  instrument_id: string | null;
+  quantity: string | null;
+  price_limit: string | null;
+  price: string | null;
+  amount: string | null;
+  currency: string;
+  category: string;
+  counterparty: string | null;
+  counterparty_account_id: string | null;
+  body_hash: string;
+  status: TransactionStatus;
+  code: string | null;
+  score: number;
+  rule_set_version: string;
+  reasons: readonly Reason[];
+  features: object;
+  hold_after_step_up: boolean;
+  methods: FactorMethod[];
+  first_status: number;
+  first_body: TransactionView;
+  t: string;
+  created_at: string;
+  step_up_expires_at: string | null;
+  held_at: string | null;
+  review_by: string | null;
+  required_approvals: number;
+  cancel_requested_at: string | null;
+  finished_at: string | null;
+  session_id: string | null;
+  ip: string | null;
+  request_id: string | null;
+  settings: object;
+  virtual: { at: string; outsideFeatures: boolean } | null;
+  /** `t` and `review_by` in microseconds since the epoch. */
+  t_micros: string;
+  review_by_micros: string | null;
+}
+
+const COLUMNS = `id, user_id, account_id, type, instrument_id, quantity, price_limit, price, amount, currency, category,
+  counterparty, counterparty_account_id, encode(body_hash, 'hex') as body_hash, status, code, score, rule_set_version,
+  reasons, features, hold_after_step_up, methods, first_status, first_body, t, created_at, step_up_expires_at, held_at,
+  review_by, required_approvals, cancel_requested_at, finished_at, session_id, host(ip) as ip, request_id, settings, virtual,
+  (extract(epoch from t) * 1000000)::bigint as t_micros,
+  (extract(epoch from review_by) * 1000000)::bigint as review_by_micros`;
+
+/** The row, or undefined. Never locks. */
+export function findTransaction(tx: Tx, id: string): Promise<TransactionRow | undefined> {
+  return row<TransactionRow>(tx, `select ${COLUMNS} from transaction where id = $1`, [id]);
+}
+
+/** The row under a lock of its own, read after the lock was had. */
+export function lockTransaction(tx: Tx, id: string): Promise<TransactionRow | undefined> {
+  return row<TransactionRow>(tx, `select ${COLUMNS} from transaction where id = $1 for update`, [id]);
+}
+
+/** What a new row starts with; everything else has its default. */
+export type NewTransaction = Omit<TransactionRow, 'cancel_requested_at' | 't_micros' | 'review_by_micros'>;
+
+/** Inserts a decided transaction. */
+export async function insertTransaction(tx: Tx, value: NewTransaction): Promise<void> {
+  await run(
+    tx,
+    `insert into transaction (id, user_id, account_id, type, instrument_id, quantity, price_limit, price, amount, currency,
+       category, counterparty, counterparty_account_id, body_hash, status, code, score, rule_set_version, reasons, features,
+       hold_after_step_up, methods, first_status, first_body, t, created_at, step_up_expires_at, held_at, review_by,
+       required_approvals, finished_at, session_id, ip, request_id, settings, virtual)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, decode($14, 'hex'), $15, $16, $17, $18, $19::jsonb,
+       $20::jsonb, $21, $22::jsonb, $23, $24::jsonb, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35::jsonb, $36::jsonb)`,
+    [
+      value.id,
+      value.user_id,
+      value.account_id,
+      value.type,
+      value.instrument_id,
+      value.quantity,
+      value.price_limit,
+      value.price,
+      value.amount,
+      value.currency,
+      value.category,
+      value.counterparty,
+      value.counterparty_account_id,
+      value.body_hash,
+      value.status,
+      value.code,
+      value.score,
+      value.rule_set_version,
+      JSON.stringify(value.reasons),
+      JSON.stringify(value.features),
+      value.hold_after_step_up,
+      JSON.stringify(value.methods),
+      value.first_status,
+      JSON.stringify(value.first_body),
+      value.t,
+      value.created_at,
+      value.step_up_expires_at,
+      value.held_at,
+      value.review_by,
+      value.required_approvals,
+      value.finished_at,
+      value.session_id,
+      value.ip,
+      value.request_id,
+      JSON.stringify(value.settings),
+      value.virtual === null ? null : JSON.stringify(value.virtual),
+    ],
+  );
+}
+
+/** Ends a transaction as settled, at the price and amount it was settled at. */
+export async function markSettled(tx: Tx, id: string, final: { price: string | null; amount: string }): Promise<void> {
+  await run(
+    tx,
+    `update transaction set status = 'settled', price = $2, amount = $3, finished_at = clock_timestamp() where id = $1`,
+    [id, final.price, final.amount],
+  );
+}
+
+/** Ends a transaction as rejected. */
+export async function markRejected(tx: Tx, id: string, code: string): Promise<void> {
+  await run(
+    tx,
+    `update transaction set status = 'rejected', code = $2, finished_at = clock_timestamp() where id = $1`,
+    [id, code],
+  );
+}
+
+/** Begins the hold after a step-up. `reviewWindowMs` counts from now (database time). */
+export async function markHeld(
+  tx: Tx,
+  id: string,
+  hold: { reviewWindowMs: number; requiredApprovals: number },
+): Promise<void> {
+  await run(
+    tx,
+    `update transaction set status = 'quarantined', held_at = now.at, required_approvals = $3,
+            review_by = now.at + make_interval(secs => $2::double precision / 1000)
+       from (select clock_timestamp() as at) as now where id = $1`,
+    [id, hold.reviewWindowMs, hold.requiredApprovals],
+  );
+}
+
+/** What a client sees of the present state. */
+export function transactionView(
+  value: Pick<
+    TransactionRow,
+    | 'id'
+    | 'type'
+    | 'amount'
+    | 'currency'
+    | 'status'
+    | 'code'
+    | 'methods'
+    | 'step_up_expires_at'
+    | 'review_by'
+    | 'created_at'
+  >,
+): TransactionView {
+  return {
+    transactionId: value.id,
+    type: value.type,
+    amount: value.amount === null ? null : formatAmount(BigInt(value.amount), displayExponent(value.currency)),
+    currency: value.currency,
+    status: value.status,
+    ...(value.code === null ? {} : { code: value.code }),
+    ...(value.status === 'step_up_required' && value.step_up_expires_at !== null
+      ? { methods: [...value.methods], expiresAt: iso(value.step_up_expires_at) }
+      : {}),
+    ...(value.status === 'quarantined' && value.review_by !== null ? { reviewBy: iso(value.review_by) } : {}),
+    createdAt: iso(value.created_at),
+  };
+}
+
+/** Everything the owner may see of a transaction: the view and what was asked for. */
+export function transactionDetails(value: TransactionRow) {
+  return {
+    ...transactionView(value),
+    instrument: value.instrument_id,
+    quantity: value.quantity === null ? null : formatQuantity(BigInt(value.quantity)),
+    priceLimit: value.price_limit === null ? null : formatPrice(BigInt(value.price_limit)),
+    price: value.price === null ? null : formatPrice(BigInt(value.price)),
+    category: value.category,
+    counterparty: value.counterparty,
+    finishedAt: isoOrNull(value.finished_at),
+  };
+}
+
+/** Fraction digits of a currency; two for one we do not know, whose transactions are stored only as rejected. */
+export function displayExponent(currency: string): number {
+  return isCurrency(currency) ? CURRENCY_EXPONENTS[currency] : 2;
+}
+
+/** A user's transactions, newest first, after the given position. */
+export function listTransactions(
+  tx: Tx,
+  query: { userId: string; after: { at: string; id: string } | null; limit: number },
+): Promise<TransactionRow[]> {
+  return rows<TransactionRow>(
+    tx,
+    `select ${COLUMNS} from transaction
+      where user_id = $1 and ($2::timestamptz is null or (created_at, id) < ($2::timestamptz, $3::uuid))
+      order by created_at desc, id desc limit $4`,
+    [query.userId, query.after?.at ?? null, query.after?.id ?? null, query.limit],
+  );
+}

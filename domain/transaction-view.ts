@@ -1,0 +1,17 @@
+import type { FactorMethod } from './login.ts';
+import type { TransactionStatus, TransactionType } from './transaction.ts';
+
+/** What a client sees of a transaction. Amounts are decimal strings, times RFC 3339 UTC. Risk is for staff alone. */
+export interface TransactionView {
+  transactionId: string;
+  type: TransactionType;
+  /** Null for a rejected trade that never got a price. */
+  amount: string | null;
+  currency: string;
+  status: TransactionStatus;
+  code?: string;
+  methods?: FactorMethod[];
+  expiresAt?: string;
+  reviewBy?: string;
+  createdAt: string;
+}
