@@ -41,6 +41,11 @@ export function findPostgresBinaries(env: NodeJS.ProcessEnv = process.env): Post
   return found;
 }
 
+/** Every folder where PostgreSQL programs may lie, in the same order; not all of them exist. */
+export function* postgresFolders(env: NodeJS.ProcessEnv = process.env): Generator<string> {
+  for (const { binDir } of candidates(env)) yield binDir;
+}
+
 function* candidates(env: NodeJS.ProcessEnv): Generator<Pick<PostgresBinaries, 'binDir' | 'source'>> {
   for (const binDir of (env.PATH ?? '').split(delimiter)) if (binDir) yield { binDir, source: 'PATH' };
   for (const root of ['/usr/lib/postgresql', '/opt/homebrew/opt', '/usr/local/opt']) {
@@ -89,7 +94,7 @@ function embeddedFolder(): string | undefined {
  * npm packages cannot hold symbolic links: this one lists those of its libraries and makes them in an install script,
  * which npm runs only when approved. They are made here, so that nothing needs approval.
  */
-function hydrateLibraryLinks(native: string): void {
+export function hydrateLibraryLinks(native: string): void {
   const list = join(native, 'pg-symlinks.json');
   if (!existsSync(list)) return;
   const links = JSON.parse(readFileSync(list, 'utf8')) as { source: string; target: string }[];

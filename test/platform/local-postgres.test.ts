@@ -3,6 +3,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readFileSync,
   readlinkSync,
   rmSync,
   statSync,
@@ -14,7 +15,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type LocalPostgres, startLocalPostgres } from '../../platform/local-postgres.ts';
-import { findPostgresBinaries, reachableBinaries } from '../../platform/postgres-binaries.ts';
+import { findPostgresBinaries, hydrateLibraryLinks, reachableBinaries } from '../../platform/postgres-binaries.ts';
 import { identify, isRunning, type ProcessIdentity } from '../../platform/process-identity.ts';
 import { canEnter, unprivilegedUser } from '../../platform/unprivileged-user.ts';
 
@@ -143,6 +144,17 @@ test('the binaries of the npm package run without its install script', async () 
   const server = await start({ binaries: embedded });
   expect(await query(server.url, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
   expect(server.version).toMatch(/^17\./);
+});
+
+test('the links between libraries that the package only lists are made, and made once', () => {
+  const native = join(folder, 'native');
+  mkdirSync(join(native, 'lib'), { recursive: true });
+  writeFileSync(join(native, 'lib', 'libpq.so.5.17'), 'library');
+  const links = [{ source: 'native/lib/libpq.so.5.17', target: 'native/lib/libpq.so.5' }];
+  writeFileSync(join(native, 'pg-symlinks.json'), JSON.stringify(links));
+  hydrateLibraryLinks(native);
+  hydrateLibraryLinks(native);
+  expect(readFileSync(join(native, 'lib', 'libpq.so.5'), 'utf8')).toBe('library');
 });
 
 test('binaries in a private folder are copied, libraries included, to where the unprivileged user can execute them', () => {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import pg from 'pg';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Endpoints } from '../../platform/endpoints.ts';
 import { readJsonFile } from '../../platform/private-file.ts';
@@ -116,16 +117,18 @@ test('brings up four processes, announces them privately, and ends them and noth
 });
 
 test('each of the four is started again when it is killed, under the same addresses', async () => {
-  await ready(run());
+  const one = run();
+  await ready(one);
   const before = endpoints();
-  for (const role of ['postgres', 'temporal', 'worker', 'api'] as const)
-    process.kill(before.pids[role] as number, 'SIGKILL');
-  const after = await until(() => {
-    const now = endpoints();
-    const roles = ['postgres', 'temporal', 'worker', 'api'] as const;
-    return roles.every((role) => now.pids[role] !== before.pids[role]) && now;
-  });
+  const roles = ['postgres', 'temporal', 'worker', 'api'] as const;
+  for (const role of roles) process.kill(before.pids[role] as number, 'SIGKILL');
+  await until(() => one.output().match(/runs again/g)?.length === 4);
+  const after = endpoints();
+  expect(roles.filter((role) => after.pids[role] === before.pids[role])).toEqual([]);
   expect({ ...after, pids: {} }).toEqual({ ...before, pids: {} });
+  const client = new pg.Client({ connectionString: before.database });
+  await client.connect();
+  await client.end();
   expect(await (await fetch(after.api)).text()).toBe('api');
 });
 
