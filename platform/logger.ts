@@ -10,7 +10,6 @@ const SECRET_KEYS = [
   'newPassword',
   'currentPassword',
   'passphrase',
-  'code',
   'codes',
   'answers',
   'credential',
@@ -31,13 +30,13 @@ const SECRET_KEYS = [
   'smtpUrl',
 ];
 
-// pino matches exact depths, so each key is listed for the levels at which requests and bodies are logged. `code` is
-// hidden in bodies only: an error's own code (ECONNREFUSED, 23505) must stay readable.
-const REDACTED = SECRET_KEYS.flatMap((key) => {
-  const name = `["${key}"]`;
-  const deep = [`req.headers${name}`, `res.headers${name}`, `headers${name}`, `body${name}`, `req.body${name}`];
-  return key === 'code' ? deep : [name, `*${name}`, `*.*${name}`, ...deep];
-});
+// pino matches exact depths: on its own, in a body or headers, and in those of a request. `code` is hidden in bodies only,
+// since an error's own code (ECONNREFUSED, 23505) must stay readable.
+const REDACTED = [
+  ...SECRET_KEYS.flatMap((key) => [`["${key}"]`, `*["${key}"]`, `*.*["${key}"]`]),
+  'body.code',
+  'req.body.code',
+];
 
 export interface LoggerOptions {
   readonly level: string;
