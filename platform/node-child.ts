@@ -46,7 +46,7 @@ export async function startNodeChild(options: NodeChildOptions): Promise<NodeChi
     return { ...running, url };
   } catch (error) {
     await running.stop();
-    const end = lastLines(options.log, 10);
+    const end = lastLines(options.log, 20);
     throw new Error(`${options.name}: ${(error as Error).message}. The end of ${options.log}:\n${end}`);
   } finally {
     clearTimeout(timer);
