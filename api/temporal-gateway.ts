@@ -55,6 +55,7 @@ export function createTemporalGateway({ temporal, queues, verdictTimeoutMs }: Ga
             workflowIdConflictPolicy: 'USE_EXISTING',
             workflowIdReusePolicy: 'REJECT_DUPLICATE',
             staticSummary: 'Login',
+            typedSearchAttributes: [{ key: searchAttributes.user, value: input.userTag }],
           }),
         }),
       ),

@@ -57,21 +57,12 @@ export async function availableMethods(tx: Tx, userId: string): Promise<FactorMe
  * 5.2), however many requests come at once. An account with too many failures elsewhere fails unchecked.
  */
 export async function checkFactor(tx: Tx, keyring: Keyring, submission: FactorSubmission): Promise<FactorCheck> {
-  const { challenge, method, code } = submission;
+  const { challenge, method } = submission;
   const mailed = method === 'email_code' ? await latestCode(tx, challenge) : undefined;
-  const mac = keyring.hmac('factor-code', 'attempt', challenge.kind, challenge.id, method, mailed?.id ?? '', code);
-  const attemptId = uuidV8(mac);
+  const attemptId = attemptIdOf(keyring, submission, mailed);
+  const earlier = await meetAgain(tx, attemptId, submission.waitsForMs);
+  if (earlier !== undefined) return earlier;
 
-  const earlier = await row<{ passed: boolean; created_at: string }>(
-    tx,
-    `update factor_attempt set wanted_until = clock_timestamp() + $2 * interval '1 ms'
-      where id = $1 returning passed, created_at`,
-    [attemptId, submission.waitsForMs],
-  );
-  if (earlier !== undefined) {
-    const at = new Date(earlier.created_at);
-    return { outcome: 'recorded', attemptId, passed: earlier.passed, at, repeated: true };
-  }
   if ((await failedTries(tx, challenge)) >= submission.maxTries) return { outcome: 'exhausted' };
   await run(tx, `select pg_advisory_xact_lock(hashtextextended('tradeguard.factors:' || $1, 0))`, [challenge.userId]);
   const blocked = await isAccountExhausted(tx, challenge.userId);
@@ -96,6 +87,34 @@ export async function checkFactor(tx: Tx, keyring: Keyring, submission: FactorSu
     ],
   );
   return { outcome: 'recorded', attemptId, passed, at: new Date(inserted.created_at), repeated: false };
+}
+
+/** The attempt that this very submission made earlier, if it did; checks and records nothing. */
+export async function earlierAttempt(
+  tx: Tx,
+  keyring: Keyring,
+  submission: FactorSubmission,
+): Promise<Extract<FactorCheck, { outcome: 'recorded' }> | undefined> {
+  const mailed = submission.method === 'email_code' ? await latestCode(tx, submission.challenge) : undefined;
+  return meetAgain(tx, attemptIdOf(keyring, submission, mailed), submission.waitsForMs);
+}
+
+/** One submission, however often it is sent, is one attempt: the id is a keyed hash of what was submitted to what. */
+function attemptIdOf(keyring: Keyring, submission: FactorSubmission, mailed: MailedCode | undefined): string {
+  const { challenge, method, code } = submission;
+  return uuidV8(keyring.hmac('factor-code', 'attempt', challenge.kind, challenge.id, method, mailed?.id ?? '', code));
+}
+
+async function meetAgain(tx: Tx, attemptId: string, waitsForMs: number) {
+  const earlier = await row<{ passed: boolean; created_at: string }>(
+    tx,
+    `update factor_attempt set wanted_until = clock_timestamp() + $2 * interval '1 ms'
+      where id = $1 returning passed, created_at`,
+    [attemptId, waitsForMs],
+  );
+  if (earlier === undefined) return undefined;
+  const at = new Date(earlier.created_at);
+  return { outcome: 'recorded', attemptId, passed: earlier.passed, at, repeated: true } as const;
 }
 
 /** Wrong answers to one challenge so far. */

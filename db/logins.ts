@@ -3,6 +3,9 @@ import type { FactorMethod, LoginStatus } from '../domain/login.ts';
 import type { Reason } from '../domain/risk/reasons.ts';
 import type { Role } from '../domain/roles.ts';
 import type { GeoLookup } from '../platform/geo-port.ts';
+import type { AuditLog } from './audit.ts';
+import { subjectOf } from './lockouts.ts';
+import { revokeSessions } from './sessions.ts';
 import { oneRow, row, run, type Tx } from './sql.ts';
 
 /** One login as its decisions read it. */
@@ -161,4 +164,37 @@ export async function awaitFactor(
     ],
   );
   return new Date(expires_at);
+}
+
+/**
+ * Nobody will get this login's answer, so it must grant nothing: a verdict that comes later finds it abandoned, a session
+ * that was opened already is ended.
+ */
+export async function abandonLogin(tx: Tx, audit: AuditLog, loginId: string): Promise<void> {
+  const login = await readLogin(tx, loginId, 'lock');
+  if (login === undefined || (login.status !== 'pending' && login.status !== 'authenticated')) return;
+  await finishLogin(tx, loginId, 'abandoned');
+  await audit.append(tx, {
+    action: 'login.abandoned',
+    actor: { kind: 'system' },
+    subject: subjectOf(login),
+    outcome: 'failure',
+    requestId: login.requestId,
+    workflowId: `login:${loginId}`,
+    details: { loginId, before: login.status },
+  });
+  const session = await row<{ id: string }>(tx, 'select id from session where login_id = $1', [loginId]);
+  if (session === undefined || login.userId === null) return;
+  const actor = { kind: 'system' } as const;
+  await revokeSessions(tx, audit, { userId: login.userId, only: session.id, reason: 'abandoned', actor });
+}
+
+/** The stored outcome of a factor attempt, if its workflow has applied it. */
+export async function appliedFactor<Outcome>(tx: Tx, loginId: string, attemptId: string): Promise<Outcome | undefined> {
+  const found = await row<{ result: { value: { outcome: Outcome } } | null }>(
+    tx,
+    'select result from once where key = $1',
+    [`login:${loginId}:factor:${attemptId}`],
+  );
+  return found?.result?.value.outcome;
 }

@@ -16,16 +16,21 @@ export type TotpVerification = { ok: true; step: number } | { ok: false; reason:
  * seconds are what every app supports; HMAC-SHA-1 is not affected by SHA-1's collisions.
  */
 export function newTotpEnrolment({ issuer, account }: { issuer: string; account: string }): TotpEnrolment {
-  const secret = new Secret({ size: SECRET_BYTES });
+  const secret = new Secret({ size: SECRET_BYTES }).base32;
+  return { secret, otpauthUri: otpauthUri({ issuer, account, secret }) };
+}
+
+/** The URI of a secret that was drawn before; it holds the secret. */
+export function otpauthUri({ issuer, account, secret }: { issuer: string; account: string; secret: string }): string {
   const totp = new TOTP({
     issuer,
     label: account,
-    secret,
+    secret: Secret.fromBase32(secret),
     algorithm: ALGORITHM,
     digits: DIGITS,
     period: PERIOD_SECONDS,
   });
-  return { secret: secret.base32, otpauthUri: totp.toString() };
+  return totp.toString();
 }
 
 /** The time step (RFC 6238 section 4.2) of a time in Unix milliseconds. */

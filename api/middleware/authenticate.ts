@@ -1,6 +1,8 @@
+import { availableMethods } from '../../db/factors.ts';
 import type { Database } from '../../db/orm.ts';
 import { row } from '../../db/sql.ts';
 import { DomainError } from '../../domain/errors.ts';
+import { offeredMethods } from '../../domain/login.ts';
 import type { Role } from '../../domain/roles.ts';
 import type { Keyring } from '../../security/keyring.ts';
 import { isOpaqueToken, tokenHashes, verifyCsrfToken } from '../../security/tokens.ts';
@@ -51,7 +53,10 @@ export function createAuthenticate(deps: AuthenticateDeps) {
       }
       if (!access.roles.includes(principal.role)) throw new DomainError('forbidden', 'Your role may not do this.');
       if (access.freshFactor === true && !isFresh(principal, deps.stepUpFreshnessMs)) {
-        throw new DomainError('step_up_needed', 'Prove a second factor first: POST /api/auth/step-up.');
+        const available = await availableMethods(deps.db.fork(), principal.userId);
+        throw new DomainError('step_up_needed', 'Prove a second factor first: POST /api/auth/step-up.', {
+          methods: offeredMethods({ available, proven: [], purpose: 'login' }),
+        });
       }
       return principal;
     },
