@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import type { AuditCursor } from '../db/audit-search.ts';
-import { DomainError } from '../domain/errors.ts';
+import { pageQuery } from './cursor.ts';
 
 const ID = /^[A-Za-z0-9][A-Za-z0-9:._/-]{0,127}$/;
 /** Ids only: a name or an address in a filter would end up in the log, where it does not belong. */
@@ -20,13 +19,7 @@ export const auditLogQuery = z.strictObject({
   subject: id.optional(),
   from: time.optional(),
   to: time.optional(),
-  limit: z
-    .string()
-    .regex(/^\d{1,3}$/)
-    .transform(Number)
-    .refine((n) => n >= 1 && n <= 200, 'a page has 1 to 200 entries')
-    .default(50),
-  cursor: z.string().max(200).optional(),
+  ...pageQuery,
 });
 
 const party = z.object({ kind: z.string(), id: z.string().optional() });
@@ -72,19 +65,3 @@ export const verificationState = verificationResult.partial().extend({
   requestedAt: z.string(),
   finishedAt: z.string().nullable(),
 });
-
-const cursorContent = z.tuple([z.iso.datetime({ precision: 6 }), z.uuid()]);
-
-export function encodeCursor({ at, id }: AuditCursor): string {
-  return Buffer.from(JSON.stringify([at, id])).toString('base64url');
-}
-
-/** @throws DomainError `invalid_cursor` */
-export function decodeCursor(text: string): AuditCursor {
-  try {
-    const [at, id] = cursorContent.parse(JSON.parse(Buffer.from(text, 'base64url').toString('utf8')));
-    return { at, id };
-  } catch {
-    throw new DomainError('invalid_cursor', 'The cursor is not one that this list gave out.');
-  }
-}

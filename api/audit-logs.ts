@@ -13,12 +13,11 @@ import { uuidV7 } from '../security/uuid.ts';
 import {
   auditLogPage,
   auditLogQuery,
-  decodeCursor,
-  encodeCursor,
   verificationParams,
   verificationResult,
   verificationState,
 } from './audit-logs-schema.ts';
+import { decodeCursor, pageOf } from './cursor.ts';
 import type { ApiDeps } from './deps.ts';
 import { type Access, type Principal, principalOf, type Reply, type RequestFacts, type Route, route } from './route.ts';
 
@@ -67,7 +66,7 @@ export function createAuditLogRoutes({ db, audit, gateway }: ApiDeps): Route[] {
           from: given.from ?? null,
           to: given.to ?? null,
         };
-        const before = cursor === undefined ? null : decodeCursor(cursor);
+        const before = decodeCursor(cursor);
         const found = await db.transaction(async (tx) => {
           const page = await searchAudit(tx, filter, { limit: limit + 1, before });
           await audit.append(tx, {
@@ -78,14 +77,10 @@ export function createAuditLogRoutes({ db, audit, gateway }: ApiDeps): Route[] {
           });
           return page;
         });
-        const items = found.slice(0, limit);
-        const last = items.at(-1);
+        const { items, nextCursor } = pageOf(found, limit, ({ at, id }) => ({ at, id }));
         return {
           status: 200,
-          body: {
-            items: items.map(({ entry, seq, hash }) => ({ ...JSON.parse(entry), seq, hash })),
-            nextCursor: found.length > limit && last !== undefined ? encodeCursor(last.cursor) : null,
-          },
+          body: { items: items.map(({ entry, seq, hash }) => ({ ...JSON.parse(entry), seq, hash })), nextCursor },
         };
       },
     }),

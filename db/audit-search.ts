@@ -10,18 +10,15 @@ export interface AuditFilter {
   to: string | null;
 }
 
-/** Where a page ended. `at` is RFC 3339 with microseconds. */
-export interface AuditCursor {
-  at: string;
-  id: string;
-}
-
 export interface FoundEntry {
   id: string;
+  /** PostgreSQL's text of the time, to the microsecond. */
+  at: string;
+  /** Canonical JSON. */
   entry: string;
+  /** Null until it is sealed, as the hash, which is hex. */
   seq: number | null;
   hash: string | null;
-  cursor: AuditCursor;
 }
 
 /**
@@ -31,7 +28,7 @@ export interface FoundEntry {
 export async function searchAudit(
   tx: Tx,
   filter: AuditFilter,
-  page: { limit: number; before: AuditCursor | null },
+  page: { limit: number; before: { at: string; id: string } | null },
 ): Promise<FoundEntry[]> {
   const params: unknown[] = [];
   const bind = (value: unknown, type: string) => `$${params.push(value)}::${type}`;
@@ -46,7 +43,7 @@ export async function searchAudit(
   }
   const found = await rows<{ id: string; entry: string; at: string; seq: string | null; hash: Buffer | null }>(
     tx,
-    `select e.id, e.entry, to_char(e.at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as at, s.seq, s.hash
+    `select e.id, e.entry, e.at, s.seq, s.hash
        from (select e.id, e.entry, e.at from audit_entry e
               ${conditions.length > 0 ? `where ${conditions.join(' and ')}` : ''}
               order by e.at desc, e.id desc limit ${bind(page.limit, 'integer')}) e
@@ -56,10 +53,10 @@ export async function searchAudit(
   );
   return found.map(({ id, entry, at, seq, hash }) => ({
     id,
+    at,
     entry,
     seq: seq === null ? null : Number(seq),
     hash: hash === null ? null : hash.toString('hex'),
-    cursor: { at, id },
   }));
 }
 
