@@ -1,7 +1,10 @@
+import type { AuditLog } from '../db/audit.ts';
+import { finishLogin } from '../db/logins.ts';
 import { oneRow, row, rows, type Tx } from '../db/sql.ts';
 import { findTransaction } from '../db/transactions.ts';
 import type { IncidentStatus, Severity } from '../domain/incident.ts';
 import type { Keyring } from '../security/keyring.ts';
+import { searchTag } from '../security/tokens.ts';
 import type { Restart } from '../temporal/workflow-registry.ts';
 import type {
   IncidentInput,
@@ -20,8 +23,11 @@ export interface OpenRows {
   openIds(tx: Tx): Promise<string[]>;
   /** Locks the row. @returns whether it is still open */
   lockOpen(tx: Tx, id: string): Promise<boolean>;
-  /** How its workflow is started again. @param sequence how often it was lost, to keep the runs' effects apart */
-  restart(tx: Tx, id: string, sequence: number): Promise<Restart>;
+  /**
+   * How its workflow is started again, or null when the row was ended instead.
+   * @param sequence how often it was lost, to keep the runs' effects apart
+   */
+  recover(tx: Tx, id: string, sequence: number): Promise<Restart | null>;
 }
 
 /** Younger rows may belong to a workflow that is just being started. */
@@ -36,17 +42,18 @@ interface Table {
 
 export interface OpenRowsDeps {
   keyring: Keyring;
+  audit: AuditLog;
   queues: TaskQueues;
 }
 
 /** The kinds of rows that `reconcile` watches over. */
-export function openRowsOf({ keyring, queues }: OpenRowsDeps) {
-  const userTag = (id: string) => keyring.hmac('search-attribute', 'user', id).toString('hex').slice(0, 32);
+export function openRowsOf({ keyring, queues, audit }: OpenRowsDeps) {
+  const userTag = (id: string) => searchTag(keyring, id);
 
   const transaction: OpenRows = {
     ...openRows({ name: 'transaction', isOpen: 'finished_at is null', since: 'created_at' }),
     queue: 'decisions',
-    async restart(tx, id, sequence) {
+    async recover(tx, id, sequence) {
       const found = await findTransaction(tx, id);
       if (found === undefined) throw new Error('a locked transaction vanished');
       const input: TransactionInput = {
@@ -88,7 +95,7 @@ export function openRowsOf({ keyring, queues }: OpenRowsDeps) {
   const lockout: OpenRows = {
     ...openRows({ name: 'lockout', isOpen: 'unlocked_at is null', since: 'started_at' }),
     queue: 'background',
-    async restart(tx, id) {
+    async recover(tx, id) {
       const found = await oneRow<{ user_id: string | null; subject: Buffer; locked_until: string }>(
         tx,
         'select user_id, subject, locked_until from lockout where id = $1',
@@ -115,7 +122,7 @@ export function openRowsOf({ keyring, queues }: OpenRowsDeps) {
   const incident: OpenRows = {
     ...openRows({ name: 'incident', isOpen: `status <> 'resolved'`, since: 'opened_at' }),
     queue: 'background',
-    async restart(tx, id) {
+    async recover(tx, id) {
       const found = await oneRow<{
         user_id: string | null;
         subject_id: string;
@@ -139,11 +146,30 @@ export function openRowsOf({ keyring, queues }: OpenRowsDeps) {
     },
   };
 
-  return { transaction, lockout, incident };
+  const login: OpenRows = {
+    // A login that was not decided has a workflow only once somebody waits for it; see `endForgottenLogins`.
+    ...openRows({ name: 'login', isOpen: `finished_at is null and status <> 'pending'`, since: 'started_at' }),
+    queue: 'decisions',
+    /** It lasts minutes and its person is at hand: a fresh login serves them better than the rest of the old one. */
+    async recover(tx, id) {
+      await finishLogin(tx, id, 'expired');
+      await audit.append(tx, {
+        action: 'login.expired',
+        actor: { kind: 'system' },
+        subject: { kind: 'login', id },
+        outcome: 'failure',
+        workflowId: this.workflowId(id),
+        details: { loginId: id, cause: 'workflow_lost' },
+      });
+      return null;
+    },
+  };
+
+  return { transaction, lockout, incident, login };
 }
 
 /** What the tables have in common. A workflow is named after its table, its id after its row. */
-function openRows({ name, isOpen, since }: Table): Omit<OpenRows, 'queue' | 'restart'> {
+function openRows({ name, isOpen, since }: Table): Omit<OpenRows, 'queue' | 'recover'> {
   return {
     workflowType: name,
     workflowId: (id) => `${name}:${id}`,

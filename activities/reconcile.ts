@@ -1,6 +1,6 @@
 import { openIncident } from '../db/incidents.ts';
-import { row, type Tx } from '../db/sql.ts';
-import type { Restart } from '../temporal/workflow-registry.ts';
+import { abandonLogin } from '../db/logins.ts';
+import { row, rows, type Tx } from '../db/sql.ts';
 import type { ActivityDeps } from './deps.ts';
 import { type OpenRows, openRowsOf } from './open-rows.ts';
 
@@ -15,6 +15,8 @@ export interface ReconcileReport {
   /** Rows that wait for a workflow to end them. */
   open: number;
   restarted: number;
+  /** Logins that nobody waits for any more. */
+  forgotten: number;
   /** Rows that could not be put right this time. */
   failed: number;
 }
@@ -49,14 +51,14 @@ export function createReconcileActivities(deps: ActivityDeps) {
       key: `${workflowId}:lost:${loss.losses}`,
     });
     await audit.append(tx, {
-      action: 'workflow.restarted',
+      action: 'workflow.lost',
       actor: { kind: 'system' },
       subject: { kind: kind.workflowType, id },
       outcome: 'success',
       workflowId,
       details: { ending, loss: loss.losses },
     });
-    return { restart: await kind.restart(tx, id, loss.losses), incident };
+    return { restart: await kind.recover(tx, id, loss.losses), incident };
   }
 
   /** @returns whether a workflow was started */
@@ -65,19 +67,36 @@ export function createReconcileActivities(deps: ActivityDeps) {
     if (ending === null) return false;
     const noted = await db.transaction((tx) => noteLoss(tx, kind, id, ending));
     if (noted === null) return false;
-    await registry.start(noted.restart);
-    if (noted.incident.opened) await registry.start(await incidentStart(noted.incident.incidentId));
-    return true;
+    if (noted.restart !== null) await registry.start(noted.restart);
+    if (noted.incident.opened) await startIncident(noted.incident.incidentId);
+    return noted.restart !== null;
   }
 
-  function incidentStart(incidentId: string): Promise<Restart> {
-    return db.transaction((tx) => openRowsOf(deps).incident.restart(tx, incidentId, 0));
+  async function startIncident(incidentId: string): Promise<void> {
+    const start = await db.transaction((tx) => openRowsOf(deps).incident.recover(tx, incidentId, 0));
+    if (start !== null) await registry.start(start);
+  }
+
+  /**
+   * Logins whose API process died before their workflow was started, or that no worker decided in time: nobody waits
+   * for them any more, so they grant nothing.
+   */
+  async function endForgottenLogins(): Promise<number> {
+    const forgotten = await rows<{ id: string }>(
+      db.fork(),
+      `select id from login
+        where status = 'pending' and finished_at is null and verdict_deadline < clock_timestamp() - interval '1 minute'
+        order by started_at limit $1`,
+      [MAX_RESTARTS],
+    );
+    for (const { id } of forgotten) await db.transaction((tx) => abandonLogin(tx, audit, id));
+    return forgotten.length;
   }
 
   return {
     /** One round over everything that is open. One row that fails does not keep the others from being put right. */
     async restoreLostWorkflows(): Promise<ReconcileReport> {
-      const report: ReconcileReport = { open: 0, restarted: 0, failed: 0 };
+      const report: ReconcileReport = { open: 0, restarted: 0, forgotten: await endForgottenLogins(), failed: 0 };
       for (const kind of Object.values(openRowsOf(deps))) {
         const open = await kind.openIds(db.fork());
         report.open += open.length;

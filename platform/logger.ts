@@ -1,4 +1,5 @@
 import { type Logger as PinoLogger, pino } from 'pino';
+import { logError } from './log-error.ts';
 
 export type Logger = PinoLogger;
 
@@ -54,6 +55,7 @@ export function createLogger({ level, name }: LoggerOptions): Logger {
     name,
     base: { pid: process.pid },
     timestamp: pino.stdTimeFunctions.isoTime,
+    serializers: { err: logError },
     formatters: { level: (label) => ({ level: label }) },
     redact: { paths: REDACTED, censor: '[redacted]' },
   });
