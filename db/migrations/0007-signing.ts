@@ -55,7 +55,7 @@ const SPEND = `
   declare
     k signing_key%rowtype;
     t timestamptz;
-    signed_at constant timestamptz := to_timestamp(p_timestamp);
+    signed constant timestamptz := to_timestamp(p_timestamp);
     signing_window constant interval := '300 seconds';
   begin
     -- A statement that waited for the maintenance would read with a snapshot from before it: wait first, then read.
@@ -68,12 +68,12 @@ const SPEND = `
       when k.id is null then 'key_unknown'
       when k.user_id <> p_user then 'key_of_another_user'
       when k.status = 'revoked' or k.accepted_until <= t then 'key_revoked'
-      when signed_at < t - signing_window then 'timestamp_old'
-      when signed_at > t + signing_window then 'timestamp_future'
+      when signed < t - signing_window then 'timestamp_old'
+      when signed > t + signing_window then 'timestamp_future'
       when exists (select from request_nonce n where n.key_id = p_key and n.nonce = p_nonce) then 'nonce_replayed'
       else 'fresh' end;
     if outcome = 'fresh' then
-      insert into request_nonce (key_id, nonce, signed_at) values (p_key, p_nonce, request_nonce_spend.signed_at);
+      insert into request_nonce (key_id, nonce, signed_at) values (p_key, p_nonce, signed);
     end if;
     return next;
   end $$;

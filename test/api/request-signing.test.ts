@@ -1,0 +1,423 @@
+import { createHmac, randomUUID } from 'node:crypto';
+import { request as httpRequest } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { run } from '../../db/sql.ts';
+import type { SignedIn } from '../helpers/people.ts';
+import { createSignedClient, type IssuedSigningKey, issueSigningKey, signatureHeaders } from '../helpers/signing.ts';
+import { AUDIENCE, createSigningApi, type SigningApi } from '../helpers/signing-api.ts';
+
+const TARGET = '/api/echo?account=1&note=a%20b';
+const BODY = '{"amount":"250.00","currency":"USD"}';
+
+let server: SigningApi;
+let owner: SignedIn;
+let key: IssuedSigningKey;
+
+beforeAll(async () => {
+  server = await createSigningApi();
+});
+afterAll(() => server.close());
+beforeEach(async () => {
+  owner = await server.people.signedIn('customer');
+  key = await issueSigningKey(server.api, owner.token);
+  server.passed.length = 0;
+});
+
+type Headers = Record<string, string>;
+
+interface Sent {
+  method?: string;
+  target?: string;
+  body?: string | Buffer;
+  headers: Headers | [string, string][];
+  token?: string;
+}
+
+/** Sends exactly these header lines: fetch would join duplicates and normalise the target. */
+async function send({ method = 'POST', target = TARGET, body = BODY, headers, token = owner.token }: Sent) {
+  const lines = Array.isArray(headers) ? headers : Object.entries(headers);
+  const raw = [['Authorization', `Bearer ${token}`], ['Content-Type', 'application/json'], ...lines].flat();
+  return new Promise<{ status: number; body: Record<string, unknown> }>((resolve, reject) => {
+    const outgoing = httpRequest({
+      host: '127.0.0.1',
+      port: server.port,
+      method,
+      path: target,
+      headers: [...raw, 'Host', 'localhost', 'Content-Length', String(Buffer.byteLength(body))],
+    });
+    outgoing.on('error', reject).on('response', (response) => {
+      let text = '';
+      response.setEncoding('utf8').on('data', (part: string) => {
+        text += part;
+      });
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, body: text ? JSON.parse(text) : {} }));
+    });
+    outgoing.end(body);
+  });
+}
+
+const signed = (changes: Partial<Parameters<typeof signatureHeaders>[1]> = {}, by = key) =>
+  signatureHeaders(by, { method: 'POST', target: TARGET, body: BODY, ...changes });
+const without = (headers: Headers, name: string): Headers =>
+  Object.fromEntries(Object.entries(headers).filter(([given]) => given !== name));
+const now = () => Math.floor(Date.now() / 1000);
+
+describe('a signed request', () => {
+  it('[R1] passes as it was signed', async () => {
+    const answer = await send({ headers: signed() });
+    expect(answer).toEqual({ status: 200, body: { userId: owner.userId } });
+    expect(server.passed).toEqual([JSON.parse(BODY)]);
+    expect(await server.refusals(owner.userId)).toEqual([]);
+  });
+
+  it.each([-299, 299])('[R2] passes with a clock that is off by %i seconds', async (seconds) => {
+    expect((await send({ headers: signed({ timestamp: now() + seconds }) })).status).toBe(200);
+  });
+
+  it('passes with an empty body, with an Idempotency-Key, and with a nonce in capitals', async () => {
+    const headers = signed({ method: 'GET', target: '/api/echo', body: '' });
+    expect((await send({ method: 'GET', target: '/api/echo', body: '', headers })).status).toBe(200);
+    expect((await send({ headers: signed({ idempotencyKey: 'order 1' }) })).status).toBe(200);
+    expect((await send({ headers: signed({ nonce: randomUUID().toUpperCase() }) })).status).toBe(200);
+  });
+
+  it('passes without X-Key-Id while the caller has one active key, and not with two', async () => {
+    expect((await send({ headers: without(signed(), 'X-Key-Id') })).status).toBe(200);
+    await issueSigningKey(server.api, owner.token);
+    expect((await send({ headers: without(signed(), 'X-Key-Id') })).status).toBe(401);
+    expect(await server.refusals(owner.userId)).toEqual(['key_id_required']);
+  });
+
+  it('is still held against the schema', async () => {
+    const headers = signed({ body: '{' });
+    expect((await send({ body: '{', headers })).body).toMatchObject({ status: 400, code: 'malformed_body' });
+  });
+});
+
+/** Each: what is sent, and what the audit log has to say about it. Outside all of them look alike. */
+const REFUSALS: [what: string, reason: string, send: () => Sent | Promise<Sent>][] = [
+  ['an unsigned request', 'header_missing', () => ({ headers: {} })],
+  ...['X-Signature', 'X-Timestamp', 'X-Nonce', 'X-Algorithm'].map((name): (typeof REFUSALS)[number] => [
+    `a request without ${name}`,
+    'header_missing',
+    () => ({ headers: without(signed(), name) }),
+  ]),
+  ['an empty signature', 'header_missing', () => ({ headers: { ...signed(), 'X-Signature': '' } })],
+  ...['X-Signature', 'X-Timestamp', 'X-Nonce', 'X-Algorithm', 'X-Key-Id', 'Idempotency-Key'].map(
+    (name): (typeof REFUSALS)[number] => [
+      `${name} sent twice, even with one value`,
+      'header_duplicated',
+      () => {
+        const headers = signed({ idempotencyKey: 'k1' });
+        return { headers: [...Object.entries(headers), [name.toLowerCase(), headers[name] ?? '']] };
+      },
+    ],
+  ),
+  ['another algorithm', 'algorithm_unsupported', () => ({ headers: { ...signed(), 'X-Algorithm': 'sha1' } })],
+  ['no algorithm at all', 'algorithm_unsupported', () => ({ headers: { ...signed(), 'X-Algorithm': 'none' } })],
+  [
+    'a signature in capitals',
+    'header_malformed',
+    () => {
+      const headers = signed();
+      return {
+        headers: { ...headers, 'X-Signature': (headers['X-Signature'] as string).toUpperCase().replace(/^\d+/, 'A') },
+      };
+    },
+  ],
+  ['a short signature', 'header_malformed', () => ({ headers: { ...signed(), 'X-Signature': 'ab' } })],
+  ['a timestamp in milliseconds', 'header_malformed', () => ({ headers: signed({ timestamp: Date.now() }) })],
+  ['a timestamp with a sign', 'header_malformed', () => ({ headers: signed({ timestamp: `+${now()}` }) })],
+  ['a nonce that is no UUID', 'header_malformed', () => ({ headers: signed({ nonce: 'abc' }) })],
+  ['a key id that is no UUID', 'header_malformed', () => ({ headers: { ...signed(), 'X-Key-Id': "' or 1=1" } })],
+  ['an old request', 'timestamp_old', () => ({ headers: signed({ timestamp: now() - 302 }) })],
+  ['a request from the future', 'timestamp_future', () => ({ headers: signed({ timestamp: now() + 303 }) })],
+  ['an altered body', 'signature_mismatch', () => ({ body: BODY.replace('250', '950'), headers: signed() })],
+  ['a body with another space', 'signature_mismatch', () => ({ body: BODY.replace(':', ': '), headers: signed() })],
+  [
+    'an altered path',
+    'signature_mismatch',
+    () => ({ target: TARGET.replace('echo', 'echo/other'), headers: signed() }),
+  ],
+  [
+    'another spelling of the path',
+    'signature_mismatch',
+    () => ({ target: TARGET.replace('echo', 'Echo'), headers: signed() }),
+  ],
+  ['an altered query', 'signature_mismatch', () => ({ target: TARGET.replace('=1', '=2'), headers: signed() })],
+  [
+    'another spelling of the query',
+    'signature_mismatch',
+    () => ({ target: TARGET.replace('%20', '+'), headers: signed() }),
+  ],
+  ['an altered method', 'signature_mismatch', () => ({ method: 'PUT', headers: signed() })],
+  [
+    'an altered Idempotency-Key',
+    'signature_mismatch',
+    () => ({ headers: { ...signed({ idempotencyKey: 'k1' }), 'Idempotency-Key': 'k2' } }),
+  ],
+  [
+    'a removed Idempotency-Key',
+    'signature_mismatch',
+    () => ({ headers: without(signed({ idempotencyKey: 'k1' }), 'Idempotency-Key') }),
+  ],
+  [
+    'an altered time',
+    'signature_mismatch',
+    () => ({ headers: { ...signed({ timestamp: now() - 30 }), 'X-Timestamp': String(now()) } }),
+  ],
+  ['an altered nonce', 'signature_mismatch', () => ({ headers: { ...signed(), 'X-Nonce': randomUUID() } })],
+  [
+    'a request for another installation',
+    'signature_mismatch',
+    () => ({ headers: signed({}, { ...key, audience: 'https://other.example.com' }) }),
+  ],
+  [
+    'the text of the secret as the key',
+    'signature_mismatch',
+    () => ({ headers: signed({}, { ...key, secret: Buffer.from(key.secret).toString('base64url') }) }),
+  ],
+  [
+    'another key’s id',
+    'signature_mismatch',
+    async () => {
+      const second = await issueSigningKey(server.api, owner.token);
+      return { headers: { ...signed(), 'X-Key-Id': second.keyId } };
+    },
+  ],
+  ['a key that does not exist', 'key_unknown', () => ({ headers: signed({}, { ...key, keyId: randomUUID() }) })],
+  [
+    'a key of somebody else, rightly used',
+    'key_of_another_user',
+    async () => {
+      const other = await server.people.signedIn('customer');
+      return { headers: signed({}, await issueSigningKey(server.api, other.token)) };
+    },
+  ],
+  [
+    'a revoked key',
+    'key_revoked',
+    async () => {
+      await createSignedClient(server.api, { token: owner.token, key }).delete(`/api/signing-keys/${key.keyId}`);
+      return { headers: signed() };
+    },
+  ],
+  [
+    'an encoded body',
+    'content_encoded',
+    () => {
+      const body = gzipSync(BODY);
+      return { body, headers: { ...signed(), 'Content-Encoding': 'gzip' } };
+    },
+  ],
+  [
+    'an Idempotency-Key beyond ASCII',
+    'header_malformed',
+    () => ({ headers: { ...signed({ idempotencyKey: 'k' }), 'Idempotency-Key': 'caf\u00e9' } }),
+  ],
+  [
+    'a target with a host',
+    'target_malformed',
+    () => ({ target: `http://localhost${TARGET}`, headers: signed({ target: `http://localhost${TARGET}` }) }),
+  ],
+];
+
+describe('a refused request', () => {
+  it.each(REFUSALS)('[R1 R2 R4 R5] %s: %s', async (_what, reason, make) => {
+    const answer = await send(await make());
+    const { requestId, serverTime, ...problem } = answer.body;
+    expect(problem).toEqual({
+      type: 'urn:tradeguard:problem:signature_invalid',
+      title: 'Unauthorized',
+      status: 401,
+      detail: 'This call must be signed with one of your signing keys, and its signature does not hold.',
+      code: 'signature_invalid',
+    });
+    expect(answer.status).toBe(401);
+    expect(requestId).toEqual(expect.any(String));
+    // Only who proved to hold the key is told the time.
+    expect(typeof serverTime).toBe(reason.startsWith('timestamp_') ? 'number' : 'undefined');
+    expect(server.passed).toEqual([]);
+    expect(await server.refusals(owner.userId)).toEqual([reason]);
+  });
+
+  it('[R3] is one that was seen before, also with other bytes around it', async () => {
+    const headers = signed();
+    expect((await send({ headers })).status).toBe(200);
+    expect((await send({ headers })).status).toBe(401);
+    // The same nonce, signed anew: with another time, another body, and in capitals.
+    const nonce = headers['X-Nonce'] as string;
+    expect((await send({ headers: signed({ nonce, timestamp: now() - 60 }) })).status).toBe(401);
+    expect((await send({ headers: signed({ nonce, body: '{}' }), body: '{}' })).status).toBe(401);
+    expect((await send({ headers: signed({ nonce: nonce.toUpperCase() }) })).status).toBe(401);
+    expect(server.passed).toHaveLength(1);
+    expect(await server.refusals(owner.userId)).toEqual(Array(4).fill('nonce_replayed'));
+  });
+
+  it('[R3] leaves its nonce unused, so a forged request cannot burn the real one', async () => {
+    const headers = signed();
+    expect((await send({ headers, body: '{}' })).status).toBe(401);
+    expect((await send({ headers })).status).toBe(200);
+  });
+
+  it('[R3] is every one of 50 identical requests at the same time but one', async () => {
+    const headers = signed();
+    const answers = await Promise.all(Array.from({ length: 50 }, () => send({ headers })));
+    expect(answers.filter(({ status }) => status === 200)).toHaveLength(1);
+    expect(answers.filter(({ body }) => body.code === 'signature_invalid')).toHaveLength(49);
+    expect(server.passed).toHaveLength(1);
+  });
+
+  it('[R3] is every one of 50 with one nonce but different times', async () => {
+    const nonce = randomUUID();
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, (_, n) => send({ headers: signed({ nonce, timestamp: now() - n * 5 }) })),
+    );
+    expect(answers.filter(({ status }) => status === 200)).toHaveLength(1);
+  });
+
+  it('names no secret and no signature in the audit log', async () => {
+    await send({ headers: signed({}, { ...key, audience: AUDIENCE.toUpperCase() }) });
+    const { rows } = await server.ownerDb
+      .fork()
+      .getConnection()
+      .execute(`select coalesce(string_agg(entry, ' '), '') as text from audit_entry`, [], 'all')
+      .then((found) => ({ rows: found as { text: string }[] }));
+    expect(rows[0]?.text).toContain('signature.refused');
+    expect(rows[0]?.text).not.toContain(key.secret);
+    expect(rows[0]?.text).not.toMatch(/[0-9a-f]{64}/);
+  });
+});
+
+describe('signing keys', () => {
+  const client = () => createSignedClient(server.api, { token: owner.token, key });
+
+  it('are issued only to a session with a fresh second factor, and shown once', async () => {
+    expect(Buffer.from(key.secret, 'base64url')).toHaveLength(32);
+    expect(key.audience).toBe(AUDIENCE);
+    const list = await server.api.get('/api/signing-keys', { token: owner.token });
+    expect(list.body.items).toEqual([
+      {
+        keyId: key.keyId,
+        status: 'active',
+        replaces: null,
+        createdAt: expect.any(String),
+        acceptedUntil: null,
+        revokedAt: null,
+      },
+    ]);
+    expect(JSON.stringify(list.body)).not.toContain(key.secret);
+    await run(
+      server.db.fork(),
+      `update session set factor_at = clock_timestamp() - interval '6 minutes' where user_id = $1`,
+      [owner.userId],
+    );
+    const refused = await server.api.post('/api/signing-keys', {}, { token: owner.token });
+    expect(refused).toMatchObject({ status: 403, body: { code: 'step_up_needed' } });
+    const rotation = await client().post(`/api/signing-keys/${key.keyId}/rotate`);
+    expect(rotation).toMatchObject({ status: 403, body: { code: 'step_up_needed' } });
+  });
+
+  it('lie encrypted in the database', async () => {
+    const [stored] = (await server.ownerDb
+      .fork()
+      .getConnection()
+      .execute('select secret, to_jsonb(signing_key)::text as row from signing_key where id = ?', [key.keyId])) as {
+      secret: string;
+      row: string;
+    }[];
+    expect(stored?.row).not.toContain(key.secret);
+    expect(Buffer.from(stored?.secret ?? '', 'base64url').includes(Buffer.from(key.secret, 'base64url'))).toBe(false);
+    expect(Buffer.from(stored?.secret ?? '', 'base64url')[0]).toBe(1);
+  });
+
+  it('both work while one is rotated into the other, until the overlap is over', async () => {
+    const rotated = await client().post(`/api/signing-keys/${key.keyId}/rotate`);
+    expect(rotated.status).toBe(201);
+    expect(rotated.body).toMatchObject({
+      status: 'active',
+      replaces: key.keyId,
+      secret: expect.stringMatching(/^[\w-]{43}$/),
+    });
+    const successor: IssuedSigningKey = rotated.body;
+    expect((await send({ headers: signed() })).status).toBe(200);
+    expect((await send({ headers: signed({}, successor) })).status).toBe(200);
+    expect((await send({ headers: without(signed(), 'X-Key-Id') })).status).toBe(200);
+    expect((await send({ headers: without(signed({}, successor), 'X-Key-Id') })).status).toBe(200);
+
+    await sleep(2_100);
+    expect((await send({ headers: signed() })).status).toBe(401);
+    expect((await send({ headers: signed({}, successor) })).status).toBe(200);
+    expect(await server.refusals(owner.userId)).toEqual(['key_revoked']);
+    const old = await server.api.get(`/api/signing-keys/${key.keyId}`, { token: owner.token });
+    expect(old.body).toMatchObject({ status: 'revoked', revokedAt: old.body.acceptedUntil });
+  });
+
+  it('are rotated once, by whom they belong to', async () => {
+    const path = `/api/signing-keys/${key.keyId}/rotate`;
+    const both = await Promise.all([client().post(path), client().post(path)]);
+    expect(both.map(({ status }) => status).sort()).toEqual([201, 409]);
+    const stranger = await server.people.signedIn('customer');
+    const theirs = createSignedClient(server.api, {
+      token: stranger.token,
+      key: await issueSigningKey(server.api, stranger.token),
+    });
+    expect((await theirs.post(path)).status).toBe(404);
+    expect((await theirs.delete(`/api/signing-keys/${key.keyId}`)).status).toBe(404);
+    expect((await server.api.get(`/api/signing-keys/${key.keyId}`, { token: stranger.token })).status).toBe(404);
+  });
+
+  it('are revoked by a signed call alone, and a lost one with the help of a new one', async () => {
+    const target = `/api/signing-keys/${key.keyId}`;
+    expect((await server.api.delete(target, { token: owner.token })).status).toBe(401);
+    const second = await issueSigningKey(server.api, owner.token);
+    const withSecond = createSignedClient(server.api, { token: owner.token, key: second });
+    expect((await withSecond.delete(target)).status).toBe(204);
+    expect((await withSecond.delete(target)).status).toBe(204);
+    expect((await send({ headers: signed() })).status).toBe(401);
+    const page = await server.api.get('/api/signing-keys?limit=1', { token: owner.token });
+    expect(page.body.items).toMatchObject([{ keyId: second.keyId, status: 'active' }]);
+    const next = await server.api.get(`/api/signing-keys?cursor=${page.body.nextCursor}`, { token: owner.token });
+    expect(next.body).toMatchObject({ items: [{ keyId: key.keyId, status: 'revoked' }], nextCursor: null });
+  });
+
+  it('are ten at most, however many are asked for at once', async () => {
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, () => server.api.post('/api/signing-keys', {}, { token: owner.token })),
+    );
+    expect(answers.filter(({ status }) => status === 201)).toHaveLength(9);
+    expect(answers.filter(({ body }) => body.code === 'too_many_keys')).toHaveLength(11);
+  });
+
+  it('leave a trace of each change', async () => {
+    const rotated = await client().post(`/api/signing-keys/${key.keyId}/rotate`);
+    await client().delete(`/api/signing-keys/${key.keyId}`);
+    const found = (await server.ownerDb
+      .fork()
+      .getConnection()
+      .execute(`select action, subject from audit_entry where actor = ? order by at, n`, [owner.userId])) as unknown[];
+    expect(found).toEqual([
+      { action: 'signing_key.issued', subject: key.keyId },
+      { action: 'signing_key.rotated', subject: rotated.body.keyId },
+      { action: 'signing_key.revoked', subject: key.keyId },
+    ]);
+  });
+
+  it('of a restricted account cannot be made', async () => {
+    await run(server.db.fork(), 'update app_user set restricted_at = clock_timestamp() where id = $1', [owner.userId]);
+    const refused = await server.api.post('/api/signing-keys', {}, { token: owner.token });
+    expect(refused).toMatchObject({ status: 403, body: { code: 'account_restricted' } });
+  });
+});
+
+it('a signature made by hand passes: the text is nothing but these ten lines', async () => {
+  const timestamp = String(now());
+  const nonce = randomUUID();
+  const bodyHash = '44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a';
+  const text = `TG1-HMAC-SHA256\n${key.keyId}\n${timestamp}\n${nonce}\nPOST\n${AUDIENCE}\n/api/echo\n\n\n${bodyHash}`;
+  const signature = createHmac('sha256', Buffer.from(key.secret, 'base64url')).update(text).digest('hex');
+  const headers = { 'X-Signature': signature, 'X-Timestamp': timestamp, 'X-Nonce': nonce, 'X-Algorithm': 'sha256' };
+  expect((await send({ target: '/api/echo', body: '{}', headers })).status).toBe(200);
+});
