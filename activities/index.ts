@@ -1,9 +1,11 @@
 import { createAuditActivities } from './audit.ts';
+import { createBackupActivities } from './backup.ts';
 import type { ActivityDeps } from './deps.ts';
 import { createIncidentActivities } from './incident.ts';
 import { createLockoutActivities } from './lockout.ts';
 import { createLoginActivities } from './login.ts';
 import { createMailActivities } from './mail.ts';
+import { createNonceActivities } from './nonces.ts';
 import { createReconcileActivities } from './reconcile.ts';
 import { createTransactionActivities } from './transaction.ts';
 
@@ -11,10 +13,12 @@ import { createTransactionActivities } from './transaction.ts';
 export function createActivities(deps: ActivityDeps) {
   return {
     ...createAuditActivities(deps),
+    ...createBackupActivities(deps),
     ...createIncidentActivities(deps),
     ...createLockoutActivities(deps),
     ...createLoginActivities(deps),
     ...createMailActivities(deps),
+    ...createNonceActivities(deps),
     ...createReconcileActivities(deps),
     ...createTransactionActivities(deps),
   };

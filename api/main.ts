@@ -4,6 +4,7 @@ import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import { createAuditLog } from '../db/audit.ts';
 import { openKeyring } from '../db/keyring.ts';
+import { maintainNoncePartitions } from '../db/nonces.ts';
 import { createOrm } from '../db/orm.ts';
 import { createOutbox } from '../db/outbox.ts';
 import { type Config, ConfigError, loadConfig } from '../platform/config.ts';
@@ -12,7 +13,7 @@ import { createLogger } from '../platform/logger.ts';
 import { persist } from '../platform/persist.ts';
 import { createShutdown } from '../platform/shutdown.ts';
 import { loadCommonPasswords } from '../security/common-passwords.ts';
-import { KeyringError } from '../security/keyring.ts';
+import { type Keyring, KeyringError } from '../security/keyring.ts';
 import { createPasswordHasher } from '../security/passwords.ts';
 import { createTemporalClient } from '../temporal/connection.ts';
 import { readTls } from '../temporal/tls.ts';
@@ -86,8 +87,15 @@ export async function startApi({ config: given, log }: { config: Config; log: Lo
   );
 
   const closing = new AbortController();
+  async function openDatabase(): Promise<Keyring> {
+    // After a night without a worker there is no partition for today, and the first signed request would be a stray.
+    const { strays } = await maintainNoncePartitions(db.fork());
+    if (strays > 0) log.error({ strays }, 'nonces of signed requests found no partition: no worker maintains them');
+    return openKeyring(db, config);
+  }
+
   async function openKeys(): Promise<void> {
-    const opened = await persist(() => openKeyring(db, config), {
+    const opened = await persist(openDatabase, {
       name: 'keyring',
       log,
       signal: closing.signal,

@@ -15,6 +15,7 @@ export const CAUSE_SEVERITY = {
   factor_shortage: 'medium',
   step_up_failed: 'medium',
   workflow_lost: 'medium',
+  maintenance_late: 'medium',
   login_escalated: 'high',
   transaction_escalated: 'high',
   restriction: 'high',

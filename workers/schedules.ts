@@ -9,7 +9,11 @@ export interface ScheduleSettings {
 
 /** What runs by the clock. Overlap is skipped everywhere: a slow run must not pile up behind itself. */
 function schedulesOf({ prefix, queues }: ScheduleSettings): ScheduleOptions[] {
-  const every = (name: string, workflowType: string, interval: '1 minute' | '1 hour'): ScheduleOptions => ({
+  const every = (
+    name: string,
+    workflowType: string,
+    interval: '1 minute' | '5 minutes' | '1 hour',
+  ): ScheduleOptions => ({
     scheduleId: `${prefix}-${name}`,
     spec: { intervals: [{ every: interval }] },
     action: {
@@ -21,7 +25,11 @@ function schedulesOf({ prefix, queues }: ScheduleSettings): ScheduleOptions[] {
     },
     policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: interval },
   });
-  return [every('reconcile', 'reconcile', '1 minute'), every('audit-verification', 'auditVerification', '1 hour')];
+  return [
+    every('reconcile', 'reconcile', '1 minute'),
+    every('nonces', 'nonceMaintenance', '5 minutes'),
+    every('audit-verification', 'auditVerification', '1 hour'),
+  ];
 }
 
 /** Creates the schedules, or brings existing ones up to this version; an operator's pause is kept. */

@@ -2,5 +2,6 @@ export { auditVerification } from './audit.ts';
 export { incident } from './incident.ts';
 export { lockout } from './lockout.ts';
 export { login } from './login.ts';
+export { nonceMaintenance } from './nonces.ts';
 export { reconcile } from './reconcile.ts';
 export { transaction } from './transaction.ts';
