@@ -111,7 +111,7 @@ export function createLoginActivities(deps: ActivityDeps) {
   ): Promise<LoginStep | Extract<LoginFactorOutcome, { status: 'factor_invalid' }>> {
     const { login, owner, lockedUntil } = await lockAll(tx, loginId);
     const challenge = { kind: 'login', id: login.id, userId: owner.id } as const;
-    if (isFinalLogin(login.status) || login.expiresAt === null) return closed();
+    if (isFinalLogin(login.status) || login.expiresAt === null) return closed(login);
     const attempt = await row<AttemptRow>(
       tx,
       `select method, passed, session_hash, device_cookie_hash, totp_step, created_at, created_at <= $3 as in_time,
@@ -119,7 +119,7 @@ export function createLoginActivities(deps: ActivityDeps) {
          from factor_attempt where id = $1 and challenge_kind = 'login' and challenge_id = $2`,
       [attemptId, loginId, login.expiresAt],
     );
-    const tries = await failedTries(tx, challenge);
+    const tries = await failedTries(tx, challenge, attemptId);
     if (attempt === undefined) {
       return { status: 'factor_invalid', triesLeft: Math.max(0, settings.maxFactorTries - tries) };
     }
@@ -187,7 +187,7 @@ export function createLoginActivities(deps: ActivityDeps) {
           await audit.append(tx, { ...started, actor: { kind: 'system' } });
         }
         const none = { risk: null, lockout };
-        if (login.status !== 'pending') return { ...closed(), ...none };
+        if (login.status !== 'pending') return { ...closed(login), ...none };
         if (login.overdue) return { ...(await outcomes.end(tx, login, { status: 'abandoned' })), ...none };
         if (settled.outcome === 'locked') {
           const { lockedUntil } = settled;
@@ -247,8 +247,10 @@ function firstHashes(login: LoginRecord) {
 }
 
 /** The answer about a login that is over: it grants nothing more, whatever comes. */
-function closed(): LoginStep {
-  return { verdict: { status: 'expired' }, codeMail: null, incidents: [] };
+function closed({ status }: LoginRecord): LoginStep {
+  const verdict: LoginVerdict =
+    status === 'denied' ? { status: 'denied', code: 'login_denied' } : { status: 'expired' };
+  return { verdict, codeMail: null, incidents: [] };
 }
 
 /** The rules that had something to say. */

@@ -117,13 +117,16 @@ async function meetAgain(tx: Tx, attemptId: string, waitsForMs: number) {
   return { outcome: 'recorded', attemptId, passed: earlier.passed, at, repeated: true } as const;
 }
 
-/** Wrong answers to one challenge so far. */
-export async function failedTries(tx: Tx, challenge: Challenge): Promise<number> {
+/**
+ * Wrong answers to one challenge so far. @param upTo an attempt: those that were recorded after it do not count
+ */
+export async function failedTries(tx: Tx, challenge: Challenge, upTo?: string): Promise<number> {
   const { failed } = await oneRow<{ failed: number }>(
     tx,
     `select count(*)::int as failed from factor_attempt
-      where challenge_kind = $1 and challenge_id = $2 and not passed`,
-    [challenge.kind, challenge.id],
+      where challenge_kind = $1 and challenge_id = $2 and not passed
+        and ($3::uuid is null or created_at <= (select created_at from factor_attempt where id = $3))`,
+    [challenge.kind, challenge.id, upTo ?? null],
   );
   return failed;
 }
