@@ -22,7 +22,6 @@ export function createTransactionStepUp(deps: ActivityDeps, step: TransactionSte
   /** The proof was given: settle, or begin the hold that the score asks for. */
   async function passed({ tx, row, owner }: LockedTransaction): Promise<StepEffect<FactorResult>> {
     const actor = { kind: 'user', id: row.user_id } as const;
-    await ending.record(tx, row, actor, 'transaction.factor_passed', {});
     if (!row.hold_after_step_up || owner.restricted || owner.disabled) {
       return { result: { kind: 'state' }, ...(await ending.settle(tx, row, owner)) };
     }
@@ -72,7 +71,6 @@ export function createTransactionStepUp(deps: ActivityDeps, step: TransactionSte
     if (attempt.passed) return attempt.in_time ? passed(locked) : failed(locked, 'step_up_expired');
     const { maxFactorTries } = row.settings as TransactionSettings;
     const tries = await failedTries(tx, { kind: 'transaction', id: row.id, userId: row.user_id });
-    await ending.record(tx, row, { kind: 'user', id: row.user_id }, 'transaction.factor_failed', { tries });
     if (tries >= maxFactorTries) return failed(locked, 'step_up_failed');
     return { result: { kind: 'factor_invalid', triesLeft: maxFactorTries - tries } };
   }

@@ -49,12 +49,30 @@ export function createTransactionChangeRoutes({ db, keyring, audit, gateway, con
         methods: row.methods,
       });
     }
-    return checkFactor(tx, keyring, {
+    const check = await checkFactor(tx, keyring, {
       challenge: { kind: 'transaction', id: row.id, userId: row.user_id },
       method,
       code,
       maxTries: (row.settings as TransactionSettings).maxFactorTries,
       waitsForMs: config.verdictTimeout,
+    });
+    if (check.outcome === 'recorded' && !check.repeated) {
+      await traceFactor(tx, context, row, method, check.passed);
+    }
+    return check;
+  }
+
+  async function traceFactor(tx: Tx, { request }: Context, row: TransactionRow, method: string, passed: boolean) {
+    await audit.append(tx, {
+      action: passed ? 'transaction.factor_passed' : 'transaction.factor_failed',
+      actor: { kind: 'user', id: row.user_id },
+      subject: { kind: 'transaction', id: row.id },
+      outcome: passed ? 'success' : 'failure',
+      ip: request.ip,
+      userAgent: request.userAgent,
+      requestId: request.requestId,
+      workflowId: `transaction:${row.id}`,
+      details: { method },
     });
   }
 

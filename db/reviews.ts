@@ -90,14 +90,14 @@ export async function recordVerdict(
     { id: given.reviewerId, role: reviewer.role },
   );
   if (person !== null) return { refused: person, review: null };
-  if (subject === null || row.status === 'step_up_required') return { refused: 'not_held', review: null };
-  const earlier = await verdictsOf(tx, row.id);
-  const review = decideReview(subject, earlier);
-  if (row.status !== 'quarantined') {
+  if (row.status === 'step_up_required') return { refused: 'not_held', review: null };
+  if (subject === null || row.status !== 'quarantined') {
+    const review = subject === null ? null : decideReview(subject, await verdictsOf(tx, row.id));
     return { refused: row.code === 'review_expired' ? 'review_expired' : 'already_decided', review };
   }
+  const earlier = await verdictsOf(tx, row.id);
   const refused = refuseVerdict(subject, earlier, offered);
-  if (refused !== null) return { refused, review };
+  if (refused !== null) return { refused, review: decideReview(subject, earlier) };
   await rows(
     tx,
     `insert into review_verdict (id, transaction_id, reviewer_id, verdict, reason, source, recorded_at)
