@@ -7,6 +7,7 @@ import type { Mailer } from '../platform/mailer.ts';
 import type { Keyring } from '../security/keyring.ts';
 import type { WorkflowRegistry } from '../temporal/workflow-registry.ts';
 import type { TaskQueues } from '../workflows/contract.ts';
+import type { BackupRunner } from './backup-runner.ts';
 
 /** Everything the activities are handed by workers/main.ts; nothing below reads the environment. */
 export interface ActivityDeps {
@@ -23,4 +24,6 @@ export interface ActivityDeps {
   /** Where links in letters point to. */
   publicOrigin: string;
   queues: TaskQueues;
+  backups: BackupRunner;
+  production: boolean;
 }

@@ -1,5 +1,6 @@
 import { createAccountRoutes } from './accounts.ts';
 import { createAuditLogRoutes } from './audit-logs.ts';
+import { createBackupRoutes } from './backups.ts';
 import type { ApiDeps } from './deps.ts';
 import { createHealthRoutes } from './health.ts';
 import { createIncidentRoutes } from './incidents.ts';
@@ -24,6 +25,7 @@ export function createRoutes(deps: ApiDeps): Route[] {
   const routes = [
     ...createAccountRoutes(deps),
     ...createAuditLogRoutes(deps),
+    ...createBackupRoutes(deps),
     ...createHealthRoutes(deps),
     ...createIncidentRoutes(deps),
     ...createInstrumentRoutes(deps),

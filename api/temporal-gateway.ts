@@ -8,6 +8,7 @@ import {
   loginResendCode,
   loginSubmitFactor,
   loginVerdict,
+  runAccepted,
   transactionCancel,
   transactionResendCode,
   transactionReview,
@@ -40,6 +41,20 @@ export function createTemporalGateway({ temporal, queues, verdictTimeoutMs }: Ga
       }
       throw error;
     }
+  }
+
+  function accepted(type: string, workflowId: string, input: unknown, staticSummary: string) {
+    return workflow.executeUpdateWithStart(runAccepted, {
+      updateId: VERDICT_UPDATE_ID,
+      startWorkflowOperation: new WithStartWorkflowOperation(type, {
+        workflowId,
+        taskQueue: queues.background,
+        args: [input],
+        workflowIdConflictPolicy: 'USE_EXISTING',
+        workflowIdReusePolicy: 'REJECT_DUPLICATE',
+        staticSummary,
+      }),
+    });
   }
 
   return {
@@ -146,6 +161,31 @@ export function createTemporalGateway({ temporal, queues, verdictTimeoutMs }: Ga
         delivered(
           workflow
             .getHandle(workflowIds.auditVerification(verificationId))
+            .cancel()
+            .then(() => {}),
+        ),
+      ),
+
+    /** Starts `backup:{backupId}` and waits until it has begun or was refused. */
+    startBackup: (backupId: string, requestedBy: string): Promise<contract.RunAcceptance> =>
+      bounded(() => {
+        const input: contract.BackupInput = { backupId, trigger: 'manual', requestedBy, queues };
+        return accepted('backup', workflowIds.backup(backupId), input, 'Backup');
+      }),
+
+    /** Starts `restore-drill:{drillId}` and waits until it has begun or was refused. */
+    startRestoreDrill: (drillId: string, backupId: string, requestedBy: string): Promise<contract.RunAcceptance> =>
+      bounded(() => {
+        const input: contract.RestoreDrillInput = { drillId, backupId, trigger: 'manual', requestedBy, queues };
+        return accepted('restoreDrill', workflowIds.restoreDrill(drillId), input, 'Restore drill');
+      }),
+
+    /** @returns false when it runs no more */
+    cancelRun: (workflowId: string): Promise<boolean> =>
+      bounded(() =>
+        delivered(
+          workflow
+            .getHandle(workflowId)
             .cancel()
             .then(() => {}),
         ),

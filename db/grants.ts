@@ -34,6 +34,8 @@ export const applicationGrants: Readonly<Record<string, string>> = {
   signing_key: 'select, insert, update',
   // Its partitions are the database's own business: reached through the table, made and dropped by its functions.
   request_nonce: 'select, insert',
+  backup_run: 'select, insert, update',
+  restore_drill: 'select, insert, update',
   // Its other columns are the database's own: an entry that named its transaction itself could hide from the sealer.
   audit_entry: 'select, insert (id, entry, entry_hmac)',
   audit_seal: 'select, insert',

@@ -58,6 +58,7 @@ export const ERROR_MEANINGS = {
   already_enrolled: 'conflict',
   already_exists: 'conflict',
   last_admin: 'conflict',
+  backup_running: 'conflict',
   too_many_keys: 'conflict',
   account_locked: 'locked',
   // What is well-formed and refused by a rule of the business
@@ -81,6 +82,7 @@ export const ERROR_MEANINGS = {
   database_unavailable: 'unavailable',
   temporal_unavailable: 'unavailable',
   mail_unavailable: 'unavailable',
+  backups_unavailable: 'unavailable',
 } as const satisfies Record<string, ErrorMeaning>;
 
 export type ErrorCode = keyof typeof ERROR_MEANINGS;

@@ -2,6 +2,8 @@ import { createSecretKey, type KeyObject } from 'node:crypto';
 import { resolve } from 'node:path';
 import proxyAddr from 'proxy-addr';
 import { z } from 'zod';
+import { isTimeZone } from '../domain/local-time.ts';
+import type { S3Settings } from './s3-client.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 /** The same texts by field name, defaults filled in. */
@@ -78,8 +80,8 @@ interface Field<S extends z.ZodType = z.ZodType> {
   readonly schema: S;
 }
 
-/** A value of the environment with its default, which may differ in production. An empty variable counts as unset. */
-function field<S extends z.ZodType>(env: string, schema: S, fallback: string, inProduction = fallback) {
+/** A variable with its default, which may differ in production: null means that it must be set there. */
+function field<S extends z.ZodType>(env: string, schema: S, fallback: string, inProduction: string | null = fallback) {
   return { env, schema, fallback, inProduction };
 }
 const optional = <S extends z.ZodType>(env: string, schema: S) => ({ env, schema: schema.optional() });
@@ -98,7 +100,7 @@ const FIELDS = {
   poolAcquireTimeout: field('DB_ACQUIRE_TIMEOUT', duration, '5s'),
   poolIdleTimeout: field('DB_IDLE_TIMEOUT', duration, '30s'),
   poolStatementTimeout: field('DB_STATEMENT_TIMEOUT', duration, '30s'),
-  temporalAddress: field('TEMPORAL_ADDRESS', address, '127.0.0.1:7233', ''),
+  temporalAddress: field('TEMPORAL_ADDRESS', address, '127.0.0.1:7233', null),
   temporalNamespace: field('TEMPORAL_NAMESPACE', identifier, 'default'),
   temporalTlsEnabled: field('TEMPORAL_TLS', flag, '0'),
   temporalTlsCa: optional('TEMPORAL_TLS_CA', directory),
@@ -119,6 +121,22 @@ const FIELDS = {
     keyBytes((n) => n >= 32, 'write at least 32 random bytes in base64: openssl rand -base64 32'),
   ),
   dataDir: field('DATA_DIR', directory, '.data'),
+  backupUrl: optional('DATABASE_BACKUP_URL', postgresUrl),
+  drillUrl: optional('DATABASE_DRILL_URL', postgresUrl),
+  backupDirGiven: optional('BACKUP_DIR', directory),
+  backupTimeZone: field('BACKUP_TIME_ZONE', text.refine(isTimeZone, 'write an IANA zone such as Europe/Berlin'), 'UTC'),
+  backupRetention: field('BACKUP_RETENTION', duration, '30d'),
+  backupToolsDir: optional('BACKUP_TOOLS_DIR', directory),
+  backupS3Endpoint: optional('BACKUP_S3_ENDPOINT', origin),
+  backupS3Bucket: optional('BACKUP_S3_BUCKET', text.regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, 'write a bucket name')),
+  backupS3Region: field('BACKUP_S3_REGION', identifier, 'us-east-1'),
+  backupS3Prefix: field(
+    'BACKUP_S3_PREFIX',
+    text.regex(/^([a-z0-9._-]+\/)*$/, 'write folder names, each with a / behind'),
+    '',
+  ),
+  backupS3AccessKeyId: optional('BACKUP_S3_ACCESS_KEY_ID', text),
+  backupS3SecretAccessKey: optional('BACKUP_S3_SECRET_ACCESS_KEY', text),
   smtpUrl: optional('SMTP_URL', urlOf(['smtp:', 'smtps:'], 'smtps://user:password@host:465')),
   mailFrom: field('MAIL_FROM', text, 'Tradeguard <security@tradeguard.localhost>'),
   mailDirGiven: optional('MAIL_DIR', directory),
@@ -184,6 +202,8 @@ export type Config = Readonly<
     | 'encryptionPassphrase'
     | 'encryptionKey'
     | 'mailDirGiven'
+    | 'backupDirGiven'
+    | `backupS3${string}`
     | `temporalTls${string}`
     | `pool${string}`
   > & {
@@ -192,6 +212,9 @@ export type Config = Readonly<
     publicOrigin: string;
     masterKey: MasterKey;
     mailDir: string;
+    backupDir: string;
+    /** Where backups are copied to; undefined without. */
+    backupS3: S3Settings | undefined;
     temporalTls: TlsFiles | undefined;
     /** Times in milliseconds. At most 30 connections, so that several processes stay below max_connections. */
     dbPool: Readonly<{ max: number; acquireTimeout: number; idleTimeout: number; statementTimeout: number }>;
@@ -209,10 +232,11 @@ const SCHEMA = z.object(Object.fromEntries(Object.entries(FIELDS).map(([name, { 
 
 function inputFor(env: Environment, production: boolean): Input {
   return Object.fromEntries(
-    Object.entries<Field & { fallback?: string; inProduction?: string }>(FIELDS).map(([name, entry]) => {
+    Object.entries<Field & { fallback?: string; inProduction?: string | null }>(FIELDS).map(([name, entry]) => {
       const given = env[entry.env]?.trim();
       const fallback = production ? entry.inProduction : entry.fallback;
-      return [name, given || fallback || undefined];
+      // An empty variable counts as unset; an empty default is a value.
+      return [name, given || (fallback ?? undefined)];
     }),
   );
 }
@@ -237,6 +261,8 @@ function productionProblems(input: Input): string[] {
     problems.push('IMPORTER does not exist in production: it would act at the times its input names. Unset it.');
   if (!input.publicOrigin) problems.push('PUBLIC_ORIGIN is not set. Set the https origin that browsers use.');
   else if (!input.publicOrigin.startsWith('https:')) problems.push('PUBLIC_ORIGIN: production needs an https origin.');
+  if (input.backupS3Endpoint?.startsWith('http:'))
+    problems.push('BACKUP_S3_ENDPOINT: production needs an https address.');
   if (!input.smtpUrl && !input.mailDirGiven)
     problems.push('SMTP_URL is not set. Set it, or MAIL_DIR where mail is collected from files on purpose.');
   return problems;
@@ -252,6 +278,11 @@ function crossProblems(input: Input): string[] {
     );
   if (Boolean(input.temporalTlsCert) !== Boolean(input.temporalTlsKey))
     problems.push('TEMPORAL_TLS_CERT and TEMPORAL_TLS_KEY belong together. Set both or neither.');
+  const s3 = [input.backupS3Endpoint, input.backupS3Bucket, input.backupS3AccessKeyId, input.backupS3SecretAccessKey];
+  if (s3.some(Boolean) && !s3.every(Boolean))
+    problems.push(
+      'BACKUP_S3_ENDPOINT, BACKUP_S3_BUCKET, BACKUP_S3_ACCESS_KEY_ID and BACKUP_S3_SECRET_ACCESS_KEY belong together. Set all or none.',
+    );
   return problems;
 }
 
@@ -278,9 +309,11 @@ function assemble(parsed: Parsed, env: Environment, production: boolean): Config
   const { temporalTlsEnabled, temporalTlsCa, temporalTlsCert, temporalTlsKey, ...afterTls } = afterSecrets;
   const { temporalTlsServerName, poolMax, poolAcquireTimeout, poolIdleTimeout, poolStatementTimeout, ...plain } =
     afterTls;
+  const { backupDirGiven, backupS3Endpoint, backupS3Bucket, backupS3Region, backupS3Prefix, ...afterBackup } = plain;
+  const { backupS3AccessKeyId, backupS3SecretAccessKey, ...rest } = afterBackup;
   const usesTls = temporalTlsEnabled || temporalTlsCa !== undefined || temporalTlsCert !== undefined;
   return {
-    ...plain,
+    ...rest,
     production,
     nodeEnv: production ? 'production' : env.NODE_ENV === 'test' ? 'test' : 'development',
     publicOrigin: publicOrigin ?? `http://${plain.host.includes(':') ? `[${plain.host}]` : plain.host}:${plain.port}`,
@@ -288,6 +321,18 @@ function assemble(parsed: Parsed, env: Environment, production: boolean): Config
       ? { kind: 'key', key: encryptionKey }
       : { kind: 'passphrase', passphrase: encryptionPassphrase ?? '' },
     mailDir: mailDirGiven ?? resolve(plain.dataDir, 'mail'),
+    backupDir: backupDirGiven ?? resolve(plain.dataDir, 'backups'),
+    backupS3:
+      backupS3Endpoint && backupS3Bucket && backupS3AccessKeyId && backupS3SecretAccessKey
+        ? {
+            endpoint: backupS3Endpoint,
+            bucket: backupS3Bucket,
+            region: backupS3Region,
+            prefix: backupS3Prefix,
+            accessKeyId: backupS3AccessKeyId,
+            secretAccessKey: backupS3SecretAccessKey,
+          }
+        : undefined,
     temporalTls: usesTls
       ? { ca: temporalTlsCa, cert: temporalTlsCert, key: temporalTlsKey, serverName: temporalTlsServerName }
       : undefined,

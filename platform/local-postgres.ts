@@ -5,7 +5,15 @@ import { promisify } from 'node:util';
 import { createDataFolder, lastLines, logFile } from './data-folder.ts';
 import { freePort, isPortFree } from './ports.ts';
 import { findPostgresBinaries, type PostgresBinaries, reachableBinaries } from './postgres-binaries.ts';
-import { APP_ROLE, bootstrapCluster, clusterUrl, OWNER_ROLE, waitForCluster } from './postgres-bootstrap.ts';
+import {
+  APP_ROLE,
+  BACKUP_ROLE,
+  bootstrapCluster,
+  clusterUrl,
+  DRILL_ROLE,
+  OWNER_ROLE,
+  waitForCluster,
+} from './postgres-bootstrap.ts';
 import { type ClusterRecord, clusterMajor, locateCluster, recordCluster, systemFolder } from './postgres-location.ts';
 import { writePrivateFile } from './private-file.ts';
 import { commandLineOf, endProcess, identify } from './process-identity.ts';
@@ -35,6 +43,10 @@ export interface LocalPostgres extends RunningProcess {
   readonly url: string;
   /** For the role that owns the database: migrations, backups. */
   readonly ownerUrl: string;
+  /** For the role that reads everything and changes nothing. */
+  readonly backupUrl: string;
+  /** For the role that makes databases for restore drills and cannot reach the live one. */
+  readonly drillUrl: string;
   readonly port: number;
   readonly binDir: string;
   readonly version: string;
@@ -66,6 +78,8 @@ export async function startLocalPostgres(options: LocalPostgresOptions): Promise
     ...server,
     url: clusterUrl(port, APP_ROLE, cluster.passwords.app),
     ownerUrl: clusterUrl(port, OWNER_ROLE, cluster.passwords.owner),
+    backupUrl: clusterUrl(port, BACKUP_ROLE, cluster.passwords.backup),
+    drillUrl: clusterUrl(port, DRILL_ROLE, cluster.passwords.drill, 'postgres'),
     port,
     binDir: binaries.binDir,
     version: binaries.version,

@@ -3,11 +3,15 @@ import pg from 'pg';
 export const DATABASE = 'tradeguard';
 export const OWNER_ROLE = 'tradeguard_owner';
 export const APP_ROLE = 'tradeguard_app';
+export const BACKUP_ROLE = 'tradeguard_backup';
+export const DRILL_ROLE = 'tradeguard_drill';
 
 export interface ClusterPasswords {
   readonly superuser: string;
   readonly owner: string;
   readonly app: string;
+  readonly backup: string;
+  readonly drill: string;
 }
 
 /** The URL of one role of a cluster on loopback. */
@@ -37,8 +41,9 @@ export async function waitForCluster(url: string, timeoutMs: number, hasExited: 
 }
 
 /**
- * Makes the database, its owner (may create databases, for restore drills) and the application's role (may only log in),
- * where they are missing, and sets their passwords. Safe to repeat.
+ * Makes the database and its roles where they are missing, and sets their passwords. Safe to repeat. The owner may create
+ * databases; the application's role may only log in; the backup's reads everything and writes nothing; the one of restore
+ * drills makes databases of its own and cannot reach the live one, since a restore runs what the dump says.
  */
 export async function bootstrapCluster(port: number, passwords: ClusterPasswords): Promise<void> {
   await withClient(clusterUrl(port, 'postgres', passwords.superuser, 'postgres'), async (client) => {
@@ -46,10 +51,13 @@ export async function bootstrapCluster(port: number, passwords: ClusterPasswords
     await client.query('SET log_min_error_statement = panic');
     await ensureRole(client, OWNER_ROLE, 'CREATEDB', passwords.owner);
     await ensureRole(client, APP_ROLE, 'NOCREATEDB', passwords.app);
+    await ensureRole(client, BACKUP_ROLE, 'NOCREATEDB', passwords.backup);
+    await client.query(`GRANT pg_read_all_data TO ${BACKUP_ROLE}`);
+    await ensureRole(client, DRILL_ROLE, 'CREATEDB', passwords.drill);
     const { rowCount } = await client.query('SELECT 1 FROM pg_database WHERE datname = $1', [DATABASE]);
     if (!rowCount) await client.query(`CREATE DATABASE ${DATABASE} OWNER ${OWNER_ROLE}`);
     await client.query(`REVOKE ALL ON DATABASE ${DATABASE} FROM PUBLIC`);
-    await client.query(`GRANT CONNECT ON DATABASE ${DATABASE} TO ${APP_ROLE}`);
+    await client.query(`GRANT CONNECT ON DATABASE ${DATABASE} TO ${APP_ROLE}, ${BACKUP_ROLE}`);
   });
   await withClient(clusterUrl(port, 'postgres', passwords.superuser), async (client) => {
     await client.query(`ALTER SCHEMA public OWNER TO ${OWNER_ROLE}`);

@@ -35,11 +35,16 @@ export function locateCluster(
       throw new Error(
         `The user ${user?.name ?? 'of this process'} cannot enter ${recorded.directory}, where the data lies.`,
       );
-    return recorded;
+    return { ...recorded, passwords: { ...drawnPasswords(), ...recorded.passwords } };
   }
   const directory = placeFor(dataDir, user, say);
+  return { directory, passwords: drawnPasswords() };
+}
+
+/** Also completes the record of a cluster from before a role came to it: every start sets the passwords anew. */
+function drawnPasswords(): ClusterPasswords {
   const secret = () => randomBytes(24).toString('base64url');
-  return { directory, passwords: { superuser: secret(), owner: secret(), app: secret() } };
+  return { superuser: secret(), owner: secret(), app: secret(), backup: secret(), drill: secret() };
 }
 
 export function recordCluster(dataDir: string, record: ClusterRecord): void {

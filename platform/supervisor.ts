@@ -140,7 +140,12 @@ export function createSupervisor(options: SupervisorOptions) {
       return running;
     });
     say(`PostgreSQL ${server.version}: 127.0.0.1:${server.port}, data in ${server.dataDirectory}`);
-    return { DATABASE_URL: server.url, DATABASE_OWNER_URL: server.ownerUrl };
+    return {
+      DATABASE_URL: server.url,
+      DATABASE_OWNER_URL: server.ownerUrl,
+      DATABASE_BACKUP_URL: server.backupUrl,
+      DATABASE_DRILL_URL: server.drillUrl,
+    };
   }
 
   async function startTemporal(env: NodeJS.ProcessEnv): Promise<NodeJS.ProcessEnv> {
@@ -161,13 +166,14 @@ export function createSupervisor(options: SupervisorOptions) {
 
   async function startProcesses(env: NodeJS.ProcessEnv): Promise<string | undefined> {
     // The owner's credentials stay here: the application must not be able to change what it may not change.
-    const { DATABASE_OWNER_URL: _owner, ...childEnv } = env;
+    const { DATABASE_OWNER_URL: _owner, ...workerEnv } = env;
+    const { DATABASE_BACKUP_URL: _backup, DATABASE_DRILL_URL: _drill, ...apiEnv } = workerEnv;
     const launch = (role: 'api' | 'worker') =>
       supervise(role, () =>
         startNodeChild({
           name: NAMES[role],
           module: options.modules[role],
-          env: childEnv,
+          env: role === 'worker' ? workerEnv : apiEnv,
           log: logFile(dataDir, role),
           onSpawn: (pid) => registry.record(role, pid),
         }),

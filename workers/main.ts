@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { DefaultLogger, NativeConnection, Runtime, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
 import type { Logger } from 'pino';
+import { createBackupRunner } from '../activities/backup-runner.ts';
 import { type Activities, createActivities } from '../activities/index.ts';
 import { createMailDelivery } from '../activities/mail-delivery.ts';
 import { createAuditLog } from '../db/audit.ts';
@@ -22,6 +23,7 @@ import { createWorkflowRegistry } from '../temporal/workflow-registry.ts';
 import { taskQueues } from '../workflows/contract.ts';
 import { bundleWorkflows } from './bundle.ts';
 import { createOutboxDispatcher } from './outbox-dispatcher.ts';
+import { startOverdueBackup } from './overdue-backup.ts';
 import { ensureSchedules } from './schedules.ts';
 import { createSealer } from './sealer.ts';
 import { createWorkers, runWorkers } from './worker.ts';
@@ -57,12 +59,19 @@ export async function startWorkerProcess({ config, log, workflowBundle, schedule
   const sealer = createSealer({ databaseUrl: config.databaseUrl, auditKey: config.auditKey, log });
   const started = Promise.withResolvers<void>();
 
+  async function runByTheClock(): Promise<void> {
+    const { taskQueuePrefix: prefix, backupTimeZone } = config;
+    await ensureSchedules(temporal.client, { prefix, queues, backupTimeZone });
+    if (config.backupUrl === undefined) log.warn('backups are off: DATABASE_BACKUP_URL is not set');
+    else await startOverdueBackup({ client: temporal.client, db, queues, log });
+  }
+
   /** One life of the Temporal workers, from the connection to their end. */
   async function poll(activities: Activities, bundle: WorkflowBundleWithSourceMap): Promise<void> {
     const connection = await NativeConnection.connect({ address: server.address, ...(tls ? { tls } : {}) });
     try {
       await ensureSearchAttributes(connection, server.namespace);
-      if (schedules) await ensureSchedules(temporal.client, { prefix: config.taskQueuePrefix, queues });
+      if (schedules) await runByTheClock();
       const workers = await createWorkers({
         connection,
         namespace: server.namespace,
@@ -107,6 +116,8 @@ export async function startWorkerProcess({ config, log, workflowBundle, schedule
       log,
       publicOrigin: config.publicOrigin,
       queues,
+      backups: createBackupRunner({ db, audit, auditKey: config.auditKey, settings: config }),
+      production: config.production,
     });
     const bundle = workflowBundle ?? (await bundleWorkflows());
     const priceFeed = createPriceFeed({

@@ -1,34 +1,80 @@
-import { type Client, ScheduleAlreadyRunning, type ScheduleOptions, ScheduleOverlapPolicy } from '@temporalio/client';
-import type { TaskQueues } from '../workflows/contract.ts';
+import {
+  type Client,
+  ScheduleAlreadyRunning,
+  type ScheduleOptions,
+  ScheduleOverlapPolicy,
+  type ScheduleSpec,
+} from '@temporalio/client';
+import type { Duration } from '@temporalio/common';
+import { daysWithoutHour } from '../domain/backup-calendar.ts';
+import type { BackupInput, RestoreDrillInput, TaskQueues } from '../workflows/contract.ts';
 
 export interface ScheduleSettings {
   /** Starts the ids, so that installations that share a namespace keep their schedules apart. */
   prefix: string;
   queues: TaskQueues;
+  /** IANA zone of the nightly backup; UTC where it is left out. */
+  backupTimeZone?: string;
+}
+
+const BACKUP_HOUR = 2;
+/** After the backup, and an hour that no time zone skips on a Sunday. */
+const DRILL_HOUR = 5;
+/** How far ahead skipped hours are written down; every boot of a worker writes them anew. */
+const YEARS_AHEAD = 10;
+const MONTHS = [
+  ...(['JANUARY', 'FEBRUARY', 'MARCH', 'APRIL', 'MAY', 'JUNE'] as const),
+  ...(['JULY', 'AUGUST', 'SEPTEMBER', 'OCTOBER', 'NOVEMBER', 'DECEMBER'] as const),
+];
+
+/**
+ * Every day at an hour of a time zone. A calendar matches the clock literally, so in the night that skips the hour nothing
+ * would run: those nights are named one by one, and run an hour later. In a night that has the hour twice it runs twice.
+ */
+export function nightly(timeZone: string, hour: number, now = Date.now()): ScheduleSpec {
+  const skipped = daysWithoutHour(timeZone, hour, now, YEARS_AHEAD);
+  return {
+    calendars: [
+      { hour, comment: 'every night' },
+      ...skipped.map(({ year, month, day }) => ({
+        ...{ year, month: MONTHS[month - 1] ?? 'JANUARY', dayOfMonth: day, hour: hour + 1 },
+        comment: 'the clocks skip the hour',
+      })),
+    ],
+  };
 }
 
 /** What runs by the clock. Overlap is skipped everywhere: a slow run must not pile up behind itself. */
-function schedulesOf({ prefix, queues }: ScheduleSettings): ScheduleOptions[] {
-  const every = (
+function schedulesOf({ prefix, queues, backupTimeZone: timezone = 'UTC' }: ScheduleSettings): ScheduleOptions[] {
+  const scheduled = (
     name: string,
     workflowType: string,
-    interval: '1 minute' | '5 minutes' | '1 hour',
+    spec: ScheduleSpec,
+    catchupWindow: Duration,
+    args: unknown[] = [],
   ): ScheduleOptions => ({
     scheduleId: `${prefix}-${name}`,
-    spec: { intervals: [{ every: interval }] },
+    spec,
     action: {
       type: 'startWorkflow',
       workflowType,
       workflowId: `${prefix}-${name}`,
       taskQueue: queues.background,
-      args: [],
+      args,
     },
-    policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: interval },
+    policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow },
   });
+  const every = (name: string, workflowType: string, interval: '1 minute' | '5 minutes' | '1 hour') =>
+    scheduled(name, workflowType, { intervals: [{ every: interval }] }, interval);
+  const backup: BackupInput = { backupId: null, trigger: 'schedule', requestedBy: null, queues };
+  const drill: RestoreDrillInput = { ...backup, drillId: null };
+  const everySunday: ScheduleSpec = { calendars: [{ dayOfWeek: 'SUNDAY', hour: DRILL_HOUR, comment: 'every Sunday' }] };
   return [
     every('reconcile', 'reconcile', '1 minute'),
     every('nonces', 'nonceMaintenance', '5 minutes'),
     every('audit-verification', 'auditVerification', '1 hour'),
+    scheduled('backup', 'backup', { ...nightly(timezone, BACKUP_HOUR), timezone }, '1 hour', [backup]),
+    scheduled('restore-drill', 'restoreDrill', { ...everySunday, timezone }, '1 hour', [drill]),
   ];
 }
 

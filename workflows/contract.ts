@@ -3,6 +3,7 @@
  * workers, the tests and the workflows themselves import this one file, so a name is spelled once.
  */
 import { defineSignal, defineUpdate } from '@temporalio/workflow';
+import type { BackupErrorCode, BackupTrigger } from '../domain/backup.ts';
 import type { Severity } from '../domain/incident.ts';
 import type { FactorMethod } from '../domain/login.ts';
 import type { TransactionType } from '../domain/transaction.ts';
@@ -16,6 +17,8 @@ export const workflowIds = {
   lockout: (lockoutId: string) => `lockout:${lockoutId}`,
   transaction: (transactionId: string) => `transaction:${transactionId}`,
   incident: (incidentId: string) => `incident:${incidentId}`,
+  backup: (backupId: string) => `backup:${backupId}`,
+  restoreDrill: (drillId: string) => `restore-drill:${drillId}`,
   auditVerification: (verificationId: string) => `audit-verification:${verificationId}`,
 } as const;
 
@@ -237,6 +240,34 @@ export const incidentChanged = defineSignal('changed');
 export interface AuditVerificationInput {
   verificationId: string;
 }
+
+// --- backup ----------------------------------------------------------------------------------------------------------
+
+export interface BackupInput {
+  /** Null for the schedule, whose runs draw their own. */
+  backupId: string | null;
+  trigger: BackupTrigger;
+  requestedBy: string | null;
+  queues: TaskQueues;
+}
+
+export interface RestoreDrillInput {
+  /** Null for the schedule. */
+  drillId: string | null;
+  /** Which backup is restored; null for the newest. */
+  backupId: string | null;
+  trigger: BackupTrigger;
+  requestedBy: string | null;
+  queues: TaskQueues;
+}
+
+/** Whether a run began. A refusal's detail says what to do about it. */
+export type RunAcceptance =
+  | { status: 'accepted' }
+  | { status: 'refused'; code: 'already_running' | BackupErrorCode; detail: string };
+
+/** Waits until the run has begun or was refused; its row tells how it goes on. */
+export const runAccepted = defineUpdate<RunAcceptance>('accepted');
 
 /** The fixed updateId of every `verdict` update. */
 export const VERDICT_UPDATE_ID = 'verdict';

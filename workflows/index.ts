@@ -1,4 +1,5 @@
 export { auditVerification } from './audit.ts';
+export { backup, restoreDrill } from './backup.ts';
 export { incident } from './incident.ts';
 export { lockout } from './lockout.ts';
 export { login } from './login.ts';
