@@ -86,7 +86,7 @@ export function story(options: StoryOptions): Scene[] {
         const { body } = told(await api.get('/api/portfolio', { token: ada() }), 200);
         return [
           `11 times 201 settled, each booked once; an order sent twice under one Idempotency-Key is one order.`,
-          `Portfolio: ${JSON.stringify({ cash: body.cash, positions: body.positions })}`,
+          `Portfolio: ${body.cash[0].balance} ${body.cash[0].currency} and ${body.positions[0].quantity} ${body.positions[0].instrument}.`,
         ];
       },
     },
@@ -128,13 +128,10 @@ export function story(options: StoryOptions): Scene[] {
         };
         const answer = told(await cast.trade(ada(), 'odd-trade', order), 202, 'quarantined');
         props.held = answer.body.transactionId;
-        const opened = await until(
-          () => incidents(/quarantine|transaction|hold|risk/),
-          'an incident of the held trade',
-        );
+        const opened = await until(() => incidents(/quarantine|transaction/), 'an incident of the held trade');
         return [
           `202 quarantined for review until ${answer.body.reviewBy}; the money is reserved, and Ada has been told.`,
-          `Incident: ${opened[0]?.cause}, severity ${opened[0]?.severity}.`,
+          `Incidents: ${opened.map(({ cause, severity }) => `${cause} (${severity})`).join(', ')}.`,
         ];
       },
     },
@@ -150,7 +147,7 @@ export function story(options: StoryOptions): Scene[] {
         const after = told(await api.get(`/api/transactions/${held()}`, { token: ada() }), 200, 'settled');
         const again = await approve(api, path, body, props.reviewer);
         return [
-          "Ada's own approval: 403. Rita's: 200, and the trade is settled at today's price " + `(${after.body.price}).`,
+          `Ada's own approval: 403. Rita's: 200, and the trade is settled at today's price (${after.body.price}).`,
           `A second approval: ${again.status} ${again.body.code}.`,
         ];
       },
@@ -232,7 +229,7 @@ async function newReviewer(api: ApiClient, cast: Cast, boss: StaffMember): Promi
     token: first.token,
     body: { currentPassword: created.body.oneTimePassword, newPassword: RITA.password },
   });
-  told(changed, 200);
+  told(changed, 204);
   return first;
 }
 
@@ -246,8 +243,8 @@ async function approve(api: ApiClient, path: string, body: object, reviewer: Sta
 
 async function cheapestInstrument(api: ApiClient, token: string): Promise<{ id: string; price: number }> {
   const { body } = told(await api.get('/api/instruments', { token }), 200);
-  const priced = (body.items as { id: string; price: string | null }[])
-    .flatMap(({ id, price }) => (price === null ? [] : [{ id, price: Number(price) }]))
+  const priced = (body.items as { instrument: string; price: string | null }[])
+    .flatMap(({ instrument, price }) => (price === null ? [] : [{ id: instrument, price: Number(price) }]))
     .toSorted((a, b) => a.price - b.price);
   return required(priced[0], 'an instrument with a price');
 }
