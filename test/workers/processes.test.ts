@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from 'vitest';
 import { createTemporalClient } from '../../temporal/connection.ts';
 import { deleteSchedules } from '../../workers/schedules.ts';
 import { taskQueues } from '../../workflows/contract.ts';
@@ -51,7 +51,21 @@ function start(module: 'api' | 'workers', changes: Record<string, string> = {}) 
       output += text;
     });
   }
+  onTestFinished(() => {
+    child.kill('SIGKILL');
+  });
   return { child, output: () => output };
+}
+
+/** The message `ready`; an error with the output when the process ends instead. */
+async function readyOf({ child, output }: ReturnType<typeof start>): Promise<unknown> {
+  const [message] = await Promise.race([
+    once(child, 'message'),
+    once(child, 'exit').then(([code]) => {
+      throw new Error(`it ended with code ${code}: ${output()}`);
+    }),
+  ]);
+  return message;
 }
 
 async function exitOf(child: ChildProcess): Promise<number | null> {
@@ -62,8 +76,9 @@ async function exitOf(child: ChildProcess): Promise<number | null> {
 
 describe.each(['api', 'workers'] as const)('%s/main.ts', (module) => {
   test('says when it is ready, ends in order on SIGTERM, and logs no secret', async () => {
-    const { child, output } = start(module);
-    const [message] = await once(child, 'message');
+    const started = start(module);
+    const { child, output } = started;
+    const message = await readyOf(started);
     expect(message).toMatchObject({ type: 'ready' });
     if (module === 'api') {
       const { url } = message as { url: string };
