@@ -108,7 +108,7 @@ export type Cast = ReturnType<typeof createCast>;
 
 /** Holds an answer against what the story says. @returns the answer @throws StoryError */
 export function told(answer: ApiAnswer, status: number, state?: string): ApiAnswer {
-  const seen = answer.body?.status ?? answer.body?.code;
+  const seen = answer.body?.code ?? answer.body?.status;
   const matches =
     answer.status === status && (state === undefined || answer.body.status === state || answer.body.code === state);
   if (!matches) {

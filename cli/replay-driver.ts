@@ -140,12 +140,9 @@ export async function driveReplay(options: DriverOptions): Promise<void> {
       else await instance.submitFactor(transactionId, await imports.attestFactor(transactionId));
     }
     const after = await waitWhile(transactionId, 'step_up_required');
-    if (after.status !== 'quarantined') {
-      record(endOf(entry, after));
-      return;
-    }
-    record({ kind: 'held', n: entry.n });
-    holds.push({ entry, due: entry.at + HOLD_MS, decided: false });
+    if (after.held) record({ kind: 'held', n: entry.n });
+    if (after.status === 'quarantined') holds.push({ entry, due: entry.at + HOLD_MS, decided: false });
+    else record(endOf(entry, after));
   }
 
   async function decide(hold: Hold): Promise<void> {

@@ -30,6 +30,8 @@ export interface ImportedState {
   code: string | null;
   /** The decision was to hold it, at once or after a step-up. */
   hold: boolean;
+  /** It was held, or is. */
+  held: boolean;
 }
 
 const OPERATOR: AuditEvent['actor'] = { kind: 'operator', id: 'replay' };
@@ -130,7 +132,8 @@ export function createImport({ db, keyring, audit }: ImportDeps, dataset: string
     stateOf(transactionId: string): Promise<ImportedState> {
       return oneRow<ImportedState>(
         db.fork(),
-        'select status, code, hold_after_step_up or held_at is not null as hold from transaction where id = $1',
+        `select status, code, hold_after_step_up or held_at is not null as hold, held_at is not null as held
+           from transaction where id = $1`,
         [transactionId],
       );
     },
