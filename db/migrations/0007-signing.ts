@@ -47,7 +47,8 @@ const TABLES = `
 /**
  * Uses a nonce up. Key, time and nonce are judged by the database's clock in the transaction that stores the nonce, so no
  * answer is older than what it is about. The unique key holds the partition column, hence a nonce with another time would
- * not collide: that is what the look-up in all partitions is for, and the lock on the pair lets one caller do it at a time.
+ * not collide: that is what the look-up in all live partitions is for (its bounds are theirs, so that the empty ones ahead
+ * are not opened), and the lock on the pair lets one caller do it at a time.
  */
 const SPEND = `
   create function request_nonce_spend(p_key uuid, p_user uuid, p_nonce uuid, p_timestamp bigint)
@@ -70,7 +71,9 @@ const SPEND = `
       when k.status = 'revoked' or k.accepted_until <= t then 'key_revoked'
       when signed < t - signing_window then 'timestamp_old'
       when signed > t + signing_window then 'timestamp_future'
-      when exists (select from request_nonce n where n.key_id = p_key and n.nonce = p_nonce) then 'nonce_replayed'
+      when exists (select from request_nonce n where n.key_id = p_key and n.nonce = p_nonce
+        and n.signed_at >= to_timestamp(floor((extract(epoch from t) - 360) / 600) * 600)
+        and n.signed_at <= t + signing_window) then 'nonce_replayed'
       else 'fresh' end;
     if outcome = 'fresh' then
       insert into request_nonce (key_id, nonce, signed_at) values (p_key, p_nonce, signed);

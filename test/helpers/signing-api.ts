@@ -71,6 +71,7 @@ export async function createSigningApi() {
     port,
     api,
     db,
+    keyring,
     ownerDb: database.ownerDb,
     people: createPeople({ api, db, keyring, config }),
     /** What the signature let through to `/api/echo`, in order. */
