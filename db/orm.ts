@@ -1,4 +1,5 @@
 import { MikroORM } from '@mikro-orm/postgresql';
+import type { Pool, PoolClient } from 'pg';
 import { entities } from './entities/index.ts';
 import type { Tx } from './sql.ts';
 
@@ -23,6 +24,7 @@ export async function createOrm(options: OrmOptions) {
       application_name: options.applicationName,
       connectionTimeoutMillis: 5_000,
       keepAlive: true,
+      onPoolCreated: giveBackLostConnections,
       options:
         '-c lock_timeout=2000 -c statement_timeout=15000 -c idle_in_transaction_session_timeout=30000 -c timezone=UTC',
     },
@@ -38,6 +40,25 @@ export async function createOrm(options: OrmOptions) {
     transaction: <T>(work: (tx: Tx) => Promise<T>): Promise<T> => orm.em.fork().transactional(work),
     close: () => orm.close(true),
   };
+}
+
+/**
+ * A transaction whose connection broke cannot be rolled back, and the query builder gives a connection back only after a
+ * rollback: without this, every session that the server ended would take a place of the pool for ever.
+ */
+function giveBackLostConnections(pool: Pool): void {
+  pool.on('connect', (client) => client.once('end', () => setTimeout(giveBack, GIVE_BACK_AFTER_MS, client).unref()));
+}
+
+/** Long enough for its holder, whose statement failed at once, to give it back himself. */
+const GIVE_BACK_AFTER_MS = 500;
+
+function giveBack(client: PoolClient): void {
+  try {
+    client.release(true);
+  } catch {
+    // It was given back already.
+  }
 }
 
 /** The database as the rest of the program sees it. */
