@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -18,7 +18,7 @@ export interface Instance {
   endpoints(): Endpoints;
   /** SIGKILL to processes, by the ids that the installation itself announces. */
   kill(...roles: Killable[]): void;
-  signal(role: Killable, signal: NodeJS.Signals): void;
+  signal(role: Killable | 'supervisor', signal: NodeJS.Signals): void;
   /** Runs SQL as the owner of the tables; waits out a restart of the server. */
   sql<T extends pg.QueryResultRow>(text: string, params?: unknown[]): Promise<T[]>;
   /** Runs a tradeguard command against this instance. */
@@ -50,7 +50,7 @@ export async function startInstance(env: Record<string, string> = {}): Promise<I
   const endpoints = (): Endpoints => JSON.parse(readFileSync(endpointsFile, 'utf8'));
   const databaseOwner = endpoints().databaseOwner as string;
 
-  const signal = (role: Killable, name: NodeJS.Signals): void => {
+  const signal = (role: Killable | 'supervisor', name: NodeJS.Signals): void => {
     const pid = endpoints().pids[role];
     if (pid === undefined) throw new Error(`no ${role} runs`);
     process.kill(pid, name);
@@ -96,8 +96,9 @@ export async function startInstance(env: Record<string, string> = {}): Promise<I
         child.kill('SIGTERM');
         await once(child, 'exit');
       }
-      rmSync(folder, { recursive: true, force: true });
-      if (existsSync(folder)) throw new Error(`${folder} could not be removed`);
+      // Started by root, the database lies where its unprivileged user can reach it.
+      const { directory } = JSON.parse(readFileSync(join(dataDir, 'postgres.json'), 'utf8')) as { directory: string };
+      for (const path of [folder, directory]) rmSync(path, { recursive: true, force: true });
     },
   };
 }
