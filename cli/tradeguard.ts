@@ -2,14 +2,17 @@ import { Command } from 'commander';
 import { ConfigError } from '../platform/config.ts';
 import { registerApi } from './api.ts';
 import { registerAudit } from './audit.ts';
+import { registerBackup } from './backup.ts';
+import { registerDemo } from './demo.ts';
 import { registerMigrate } from './migrate.ts';
 import { registerPrices } from './prices.ts';
+import { registerReplay } from './replay.ts';
 import { registerStart } from './start.ts';
 import { registerWorker } from './worker.ts';
 
 const program = new Command('tradeguard').description('The security backend of an investment-trading platform.');
 
-for (const register of [registerStart, registerApi, registerWorker, registerMigrate, registerPrices, registerAudit]) register(program);
+for (const register of [registerStart, registerApi, registerWorker, registerMigrate, registerPrices, registerAudit, registerBackup, registerReplay, registerDemo]) register(program);
 
 try {
   await program.parseAsync();

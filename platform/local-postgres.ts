@@ -5,15 +5,7 @@ import { promisify } from 'node:util';
 import { createDataFolder, lastLines, logFile } from './data-folder.ts';
 import { freePort, isPortFree } from './ports.ts';
 import { findPostgresBinaries, type PostgresBinaries, reachableBinaries } from './postgres-binaries.ts';
-import {
-  APP_ROLE,
-  BACKUP_ROLE,
-  bootstrapCluster,
-  clusterUrl,
-  DRILL_ROLE,
-  OWNER_ROLE,
-  waitForCluster,
-} from './postgres-bootstrap.ts';
+import { bootstrapCluster, clusterUrl, clusterUrls, waitForCluster } from './postgres-bootstrap.ts';
 import { type ClusterRecord, clusterMajor, locateCluster, recordCluster, systemFolder } from './postgres-location.ts';
 import { writePrivateFile } from './private-file.ts';
 import { commandLineOf, endProcess, identify } from './process-identity.ts';
@@ -76,10 +68,7 @@ export async function startLocalPostgres(options: LocalPostgresOptions): Promise
   const server = await startServer(cluster, binaries, user, port, dataDir, options);
   return {
     ...server,
-    url: clusterUrl(port, APP_ROLE, cluster.passwords.app),
-    ownerUrl: clusterUrl(port, OWNER_ROLE, cluster.passwords.owner),
-    backupUrl: clusterUrl(port, BACKUP_ROLE, cluster.passwords.backup),
-    drillUrl: clusterUrl(port, DRILL_ROLE, cluster.passwords.drill, 'postgres'),
+    ...clusterUrls(port, cluster.passwords),
     port,
     binDir: binaries.binDir,
     version: binaries.version,

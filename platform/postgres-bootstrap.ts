@@ -19,6 +19,16 @@ export function clusterUrl(port: number, user: string, password: string, databas
   return `postgresql://${user}:${encodeURIComponent(password)}@127.0.0.1:${port}/${database}`;
 }
 
+/** The URLs of a cluster's roles. That of restore drills goes to another database than the live one. */
+export function clusterUrls(port: number, passwords: ClusterPasswords) {
+  return {
+    url: clusterUrl(port, APP_ROLE, passwords.app),
+    ownerUrl: clusterUrl(port, OWNER_ROLE, passwords.owner),
+    backupUrl: clusterUrl(port, BACKUP_ROLE, passwords.backup),
+    drillUrl: clusterUrl(port, DRILL_ROLE, passwords.drill, 'postgres'),
+  };
+}
+
 /**
  * Waits until the cluster accepts connections.
  * @throws after `timeoutMs`, or as soon as `hasExited` says that the server is gone.

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { chownSync, existsSync, mkdirSync, readFileSync, renameSync, rmdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { ClusterPasswords } from './postgres-bootstrap.ts';
+import { type ClusterPasswords, clusterUrls } from './postgres-bootstrap.ts';
 import { readJsonFile, writePrivateFile } from './private-file.ts';
 import { canEnter, type UnprivilegedUser } from './unprivileged-user.ts';
 
@@ -49,6 +49,22 @@ function drawnPasswords(): ClusterPasswords {
 
 export function recordCluster(dataDir: string, record: ClusterRecord): void {
   writePrivateFile(recordFile(dataDir), `${JSON.stringify(record, null, 2)}\n`);
+}
+
+/**
+ * How commands beside a running installation reach its private cluster, under the names of the configuration. Empty where
+ * the data folder has none.
+ */
+export function recordedUrls(dataDir: string): Record<string, string> {
+  const { port, passwords } = readJsonFile<ClusterRecord>(recordFile(dataDir)) ?? {};
+  if (port === undefined || passwords === undefined) return {};
+  const urls = clusterUrls(port, passwords);
+  return {
+    DATABASE_URL: urls.url,
+    DATABASE_OWNER_URL: urls.ownerUrl,
+    DATABASE_BACKUP_URL: urls.backupUrl,
+    DATABASE_DRILL_URL: urls.drillUrl,
+  };
 }
 
 const recordFile = (dataDir: string): string => join(dataDir, 'postgres.json');

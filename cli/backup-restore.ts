@@ -1,0 +1,128 @@
+import pg from 'pg';
+import type { BackupRunner } from '../activities/backup-runner.ts';
+import type { AuditLog } from '../db/audit.ts';
+import { censusOf, countTables } from '../db/backup-census.ts';
+import { recordRestored } from '../db/backups.ts';
+import { migrate } from '../db/migrate.ts';
+import { createOrm } from '../db/orm.ts';
+import { BackupError } from '../domain/backup.ts';
+import type { BackupManifest } from '../platform/backup-manifest.ts';
+
+export interface RestoreRequest {
+  runner: BackupRunner;
+  audit: AuditLog;
+  backupId: string;
+  /** Of the role that will own everything; the database in it is the target. */
+  targetUrl: string;
+  /** The application's role, which is granted what this version's migrations grant. */
+  appRole: string;
+  /** Other roles that may connect, where the server has them: the one that makes backups. */
+  otherRoles: readonly string[];
+  /** Takes the place of a database that is not empty; that one stays under another name. */
+  force: boolean;
+  onProgress: (bytes: number) => void;
+  signal: AbortSignal;
+}
+
+export interface Restored {
+  manifest: BackupManifest;
+  /** Where the former content lies now; null when there was none. */
+  setAside: string | null;
+}
+
+/**
+ * Restores a backup for good. Into an empty database it goes in one transaction. In place of one that is not empty it is
+ * restored beside it, checked, and only then given its name: whatever fails before leaves the old one as it was.
+ *
+ * @throws BackupError `target_not_empty` and those of the restore
+ */
+export async function restoreForGood(request: RestoreRequest): Promise<Restored> {
+  const { targetUrl, force } = request;
+  const tables = await countTables(targetUrl);
+  if (tables === 0) return { manifest: await fill(request, targetUrl), setAside: null };
+  const target = databaseIn(targetUrl);
+  if (!force) {
+    throw new BackupError(
+      'target_not_empty',
+      `The database ${target} holds ${tables} tables. Name an empty one, or use --force: it is then set aside under another name.`,
+    );
+  }
+  const stamp = new Date().toISOString().replace(/\D/g, '').slice(0, 14);
+  const [fresh, aside] = [`${target}_restored_${stamp}`, `${target}_before_${stamp}`];
+  return withClient(besides(targetUrl, 'postgres'), async (client) => {
+    await refuseSessions(client, target);
+    await client.query(`create database ${quote(fresh)} template template0 encoding 'UTF8'`);
+    try {
+      const manifest = await fill(request, besides(targetUrl, fresh));
+      await refuseSessions(client, target);
+      await client.query(`alter database ${quote(target)} rename to ${quote(aside)}`);
+      await client.query(`alter database ${quote(fresh)} rename to ${quote(target)}`).catch(async (error) => {
+        await client.query(`alter database ${quote(aside)} rename to ${quote(target)}`);
+        throw error;
+      });
+      return { manifest, setAside: aside };
+    } catch (error) {
+      await client.query(`drop database if exists ${quote(fresh)} with (force)`);
+      throw error;
+    }
+  });
+}
+
+/** The database's own rules of who may connect, the backup's content, and what came after it: migrations and grants. */
+async function fill(request: RestoreRequest, url: string): Promise<BackupManifest> {
+  const { runner, audit, backupId, appRole, otherRoles, force, onProgress, signal } = request;
+  const database = quote(databaseIn(url));
+  await withClient(url, async (client) => {
+    await client.query(`revoke all on database ${database} from public`);
+    const { rows } = await client.query<{ name: string }>(
+      'select rolname as name from pg_roles where rolname = any($1)',
+      [[appRole, ...otherRoles]],
+    );
+    for (const { name } of rows) await client.query(`grant connect on database ${database} to ${quote(name)}`);
+  });
+  const manifest = await runner.archive.restore(backupId, { url, singleTransaction: true }, { onProgress, signal });
+  const { tables } = await censusOf(url, signal);
+  const wrong = Object.keys(manifest.tables).filter((name) => tables[name] !== manifest.tables[name]);
+  if (wrong.length > 0) throw new BackupError('restore_failed', `the rows of ${wrong.join(', ')} are not complete`);
+  await migrate({ ownerUrl: url, appRole });
+  const restored = await createOrm({ databaseUrl: url, poolMax: 2, applicationName: 'tradeguard-restore' });
+  try {
+    await restored.transaction((tx) =>
+      recordRestored(tx, { audit }, { backupId, createdAt: manifest.createdAt, forced: force }),
+    );
+  } finally {
+    await restored.close();
+  }
+  return manifest;
+}
+
+async function refuseSessions(client: pg.Client, database: string): Promise<void> {
+  const { rows } = await client.query<{ n: string }>('select count(*) as n from pg_stat_activity where datname = $1', [
+    database,
+  ]);
+  if (Number(rows[0]?.n) === 0) return;
+  throw new BackupError(
+    'target_not_empty',
+    `The database ${database} is in use by ${rows[0]?.n} session(s). Stop the API and the workers first.`,
+  );
+}
+
+async function withClient<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client({ connectionString: url, application_name: 'tradeguard-restore' });
+  client.on('error', () => {});
+  await client.connect();
+  try {
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+}
+
+const quote = (name: string) => pg.escapeIdentifier(name);
+const databaseIn = (url: string) => decodeURIComponent(new URL(url).pathname.slice(1));
+
+function besides(url: string, database: string): string {
+  const changed = new URL(url);
+  changed.pathname = `/${encodeURIComponent(database)}`;
+  return changed.href;
+}
