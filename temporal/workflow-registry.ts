@@ -18,7 +18,13 @@ export interface Restart {
 const ALIVE = new Set(['RUNNING', 'PAUSED']);
 
 /** Which workflows run, and starting one again under its id. */
-export function createWorkflowRegistry({ temporal, queues }: { temporal: TemporalClient; queues: TaskQueues }) {
+export function createWorkflowRegistry({
+  temporal,
+  queues,
+}: {
+  temporal: Pick<TemporalClient, 'client'>;
+  queues: TaskQueues;
+}) {
   const { workflow } = temporal.client;
 
   return {

@@ -117,6 +117,17 @@ describe('an incident that nobody takes up', () => {
     expect(await incidentOf(incidentId)).toMatchObject({ escalations: 0, severity: 'medium' });
   });
 
+  test('is not escalated when it was taken up in the last moment and no signal told so', async () => {
+    const { incidentId, handle } = await openAndStart(evidence({ cause: 'login_escalated', subjectKind: 'user' }));
+    await eventually(() => lettersAbout(admin, incidentId).length === 1);
+    await backdate(incidentId, '59 minutes 58 seconds');
+    await handle.signal(incidentChanged);
+    await run(stack.db.fork(), `update incident set status = 'investigating' where id = $1`, [incidentId]);
+    await eventually(async () => (await handle.describe()).searchAttributes.TradeguardStatus?.[0] === 'investigating');
+    expect(await incidentOf(incidentId)).toMatchObject({ escalations: 0, severity: 'high' });
+    expect(lettersAbout(admin, incidentId)).toHaveLength(1);
+  });
+
   async function backdate(incidentId: string, age: string) {
     await run(stack.ownerDb.fork(), 'update incident set opened_at = clock_timestamp() - $2::interval where id = $1', [
       incidentId,

@@ -4,7 +4,8 @@ import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { rows, run } from '../../db/sql.ts';
 import { findTemporalCli } from '../../platform/temporal-cli.ts';
 import { uuidV7 } from '../../security/uuid.ts';
-import { workflowIds } from '../../workflows/contract.ts';
+import { createWorkflowRegistry } from '../../temporal/workflow-registry.ts';
+import { taskQueues, workflowIds } from '../../workflows/contract.ts';
 import { eventually } from '../helpers/eventually.ts';
 import type { SignedIn } from '../helpers/people.ts';
 import { createStack, type Stack } from '../helpers/stack.ts';
@@ -178,6 +179,11 @@ describe('a round', () => {
     const { runId } = await describeRun(id);
     expect(await reconcile()).toMatchObject({ restarted: 0, failed: 0 });
     expect((await describeRun(id)).runId).toBe(runId);
+    // Also when the list of running workflows lags behind: this is what decides.
+    const queues = taskQueues(stack.config.taskQueuePrefix);
+    const registry = createWorkflowRegistry({ temporal: { client: stack.temporal }, queues });
+    expect(await registry.endOf(workflowIds.transaction(id))).toBeNull();
+    expect(await registry.endOf(workflowIds.transaction(uuidV7()))).toBe('NOT_FOUND');
   });
 
   test('puts the others right when one row fails', async () => {
