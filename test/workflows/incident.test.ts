@@ -120,8 +120,13 @@ describe('an incident that nobody takes up', () => {
   test('is not escalated when it was taken up in the last moment and no signal told so', async () => {
     const { incidentId, handle } = await openAndStart(evidence({ cause: 'login_escalated', subjectKind: 'user' }));
     await eventually(() => lettersAbout(admin, incidentId).length === 1);
-    await backdate(incidentId, '59 minutes 58 seconds');
+    await backdate(incidentId, '59 minutes 57 seconds');
     await handle.signal(incidentChanged);
+    // The workflow has seen it open and waits for its time.
+    await eventually(async () => {
+      const { events } = await handle.fetchHistory();
+      return (events ?? []).filter((event) => event.timerStartedEventAttributes).length === 2;
+    });
     await run(stack.db.fork(), `update incident set status = 'investigating' where id = $1`, [incidentId]);
     await eventually(async () => (await handle.describe()).searchAttributes.TradeguardStatus?.[0] === 'investigating');
     expect(await incidentOf(incidentId)).toMatchObject({ escalations: 0, severity: 'high' });
