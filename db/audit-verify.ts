@@ -119,7 +119,7 @@ export function createAuditVerifier({ db, auditKeys }: { db: Database; auditKeys
     const twice = await row<{ seq: string }>(db.fork(), SEALED_TWICE);
     const unsealed = await countUnsealed(db);
     if (twice !== undefined) {
-      return unsound(unsealed, { checked, head, seq: Number(twice.seq), reason: 'sealed_twice' });
+      return unsound(unsealed, { checked: Number(twice.seq), head, seq: Number(twice.seq), reason: 'sealed_twice' });
     }
     if (unsealed.count > unsealed.pending && unsealed.pending < PENDING_LIMIT) {
       return unsound(unsealed, { checked, head, seq: null, reason: 'entry_hidden' });

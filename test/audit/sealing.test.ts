@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -203,6 +205,33 @@ describe('sealing', () => {
     await sealedCount(22);
     expect(performance.now() - stopped).toBeLessThan(3_000);
     expect(second.status().role).toBe('active');
+  });
+
+  it('goes over from a process that is paused, which then stands by when it runs on', async () => {
+    const paused = spawn(process.execPath, [join(import.meta.dirname, 'sealer-process.ts')], {
+      env: { DATABASE_URL: log.url, AUDIT_KEY: log.auditKey.export().toString('base64') },
+      stdio: ['ignore', 'inherit', 'inherit'],
+    });
+    try {
+      await log.append('a');
+      await sealedCount(1);
+      const other = startSealer();
+      await eventually(() => other.status().role === 'standby', { what: 'the second to stand by' });
+      paused.kill('SIGSTOP');
+      await log.append('b');
+      await sealedCount(2);
+      expect(other.status()).toMatchObject({ role: 'active', sealed: 1 });
+      paused.kill('SIGCONT');
+      await sleep(300);
+      for (let index = 0; index < 20; index++) {
+        await log.append(index);
+        await sleep(40);
+      }
+      await sealedCount(22);
+      expect(other.status()).toMatchObject({ role: 'active', sealed: 21 });
+    } finally {
+      paused.kill('SIGKILL');
+    }
   });
 
   it('connects again when its session is ended', async () => {

@@ -3,6 +3,7 @@ import type pg from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { finishVerification, requestVerification } from '../../db/audit-verification.ts';
 import { chainHash, genesisHash, leafHash } from '../../security/audit-chain.ts';
+import { sealHmac } from '../../security/audit-seal-mac.ts';
 import { uuidV7 } from '../../security/uuid.ts';
 import { createLog, type Log } from './log-fixture.ts';
 
@@ -216,6 +217,35 @@ describe('tampering by a database administrator is detected and named', () => {
     await log.append('x', 'y', 'z');
     await log.seal();
     expect(await log.verify()).toMatchObject({ valid: false, firstInvalidSeq: 9, reason: 'head_mismatch' });
+  });
+
+  it('an entry that a holder of the key sealed a second time', async () => {
+    await log.asDatabaseAdministrator(async (sql) => {
+      await sql('alter table audit_seal drop constraint audit_seal_entry_id_key');
+      const { rows } = await sql(
+        `select e.id, e.n, e.era, e.xid, e.entry, l.hash as prev from audit_seal s join audit_entry e on e.id = s.entry_id,
+                audit_seal l where s.seq = 3 and l.seq = 9`,
+      );
+      const { id, n, era, xid, entry, prev } = rows[0];
+      const seal = {
+        seq: 10,
+        entryId: id,
+        n,
+        era: String(era),
+        xid,
+        prevHash: prev,
+        hash: chainHash(prev, entry),
+        leafHash: leafHash(entry),
+        sealedAt: '2026-01-01T00:00:00.000000Z',
+        horizon: null,
+      };
+      await sql(
+        `insert into audit_seal (seq, entry_id, era, prev_hash, hash, leaf_hash, seal_hmac, sealed_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8)`,
+        [10, id, era, prev, seal.hash, seal.leafHash, sealHmac(log.auditKey, seal), seal.sealedAt],
+      );
+    });
+    expect(await log.verify()).toMatchObject({ valid: false, firstInvalidSeq: 10, reason: 'sealed_twice' });
   });
 
   it('a forged entry that the sealer has taken in meanwhile', async () => {
