@@ -1,19 +1,17 @@
+import cors from 'cors';
 import express, { type Express, type Request, type Response } from 'express';
 import helmet from 'helmet';
 import type { Logger } from 'pino';
-import { DomainError } from '../domain/errors.ts';
-import type { Authenticate } from './middleware/authenticate.ts';
-import type { SignatureCheck } from './middleware/signature.ts';
+import { DomainError, isDomainError } from '../domain/errors.ts';
+import { networkKey } from '../domain/network.ts';
+import type { Guards } from './guards.ts';
+import { securityHeaders } from './middleware/transport.ts';
 import { problemReply, validationError } from './problem.ts';
 import type { Cookie, Principal, Reply, RequestFacts, Route, RouteContext } from './route.ts';
 
-export interface AppDeps {
+export interface AppDeps extends Guards {
   log: Logger;
-  production: boolean;
   routes: readonly Route[];
-  authenticate: Authenticate;
-  signature: SignatureCheck;
-  requestFacts: (req: Request) => RequestFacts;
 }
 
 const BODY_LIMIT = '64kb';
@@ -24,8 +22,14 @@ export function createApp(deps: AppDeps): Express {
   app.disable('x-powered-by');
   app.set('etag', false);
   app.set('query parser', 'simple');
+  app.use(helmet(securityHeaders(deps.production)));
+  app.use((req, res, next) => {
+    const location = deps.transport(req);
+    if (location === undefined) next();
+    else res.redirect(301, location);
+  });
   app.use(
-    helmet({ strictTransportSecurity: deps.production ? { maxAge: 31_536_000, includeSubDomains: true } : false }),
+    cors({ origin: [...deps.corsOrigins], allowedHeaders: CORS_HEADERS, exposedHeaders: CORS_EXPOSED, maxAge: 600 }),
   );
 
   for (const route of deps.routes) {
@@ -48,14 +52,27 @@ export function createApp(deps: AppDeps): Express {
   return app;
 }
 
+const CORS_HEADERS = [
+  'Authorization',
+  'Content-Type',
+  'Idempotency-Key',
+  'X-Algorithm',
+  'X-Key-Id',
+  'X-Nonce',
+  'X-Signature',
+  'X-Timestamp',
+];
+const CORS_EXPOSED = ['Idempotency-Replayed', 'Retry-After', 'X-Request-Id'];
+
 /** The exact bytes: signatures and idempotency are about what was received, not about what a parser made of it. */
 const rawBody = express.raw({ type: () => true, limit: BODY_LIMIT });
 
 async function serve(deps: AppDeps, route: Route, req: Request, res: Response): Promise<void> {
   const facts = deps.requestFacts(req);
   const started = performance.now();
+  let principal: Principal | undefined;
   try {
-    const principal = await deps.authenticate.authorize(route.access, facts, req.method);
+    principal = await admit(deps, route, req, facts);
     const raw = Buffer.isBuffer(req.body) ? req.body : Buffer.alloc(0);
     if (route.signed === true) await checkSignature(deps, route, req, raw, facts, principal);
     const context: RouteContext = {
@@ -77,10 +94,46 @@ async function serve(deps: AppDeps, route: Route, req: Request, res: Response): 
         route: route.path,
         status: res.statusCode,
         ms: Math.round(performance.now() - started),
+        bytes: { in: Number(req.headers['content-length'] ?? 0), out: Number(res.getHeader('Content-Length') ?? 0) },
+        userId: principal?.userId,
+        ip: facts.ip,
+        userAgent: facts.userAgent,
       },
       'request',
     );
   }
+}
+
+/** Counts the call, whoever makes it: a caller that is refused below has used up one of its own all the same. */
+async function admit(deps: AppDeps, route: Route, req: Request, facts: RequestFacts): Promise<Principal | undefined> {
+  let principal: Principal | undefined;
+  try {
+    principal = await deps.authenticate.authorize(route.access, facts, req.method);
+  } catch (refusal) {
+    await deps.rateLimit.consume(route, facts, undefined);
+    const cause = invalidTokenCause(facts, deps.cookieName);
+    if (cause !== undefined && isDomainError(refusal) && refusal.code === 'session_required') {
+      const network = networkKey(facts.ip ?? '');
+      await deps.events.record({
+        kind: 'session_invalid',
+        bucket: `${route.name} ${network}`,
+        route: `${route.method.toUpperCase()} ${route.path}`,
+        network,
+        userId: null,
+        cause,
+      });
+    }
+    throw refusal;
+  }
+  await deps.rateLimit.consume(route, facts, principal);
+  return principal;
+}
+
+/** What is wrong with the token of a request that was refused for want of a session; undefined where it sent none. */
+function invalidTokenCause(facts: RequestFacts, cookieName: string): 'malformed' | 'unknown_or_expired' | undefined {
+  const sent = facts.header('authorization');
+  if (sent === undefined) return facts.cookie(cookieName) === undefined ? undefined : 'unknown_or_expired';
+  return /^Bearer [A-Za-z0-9_-]{43}$/.test(sent) ? 'unknown_or_expired' : 'malformed';
 }
 
 async function checkSignature(

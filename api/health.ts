@@ -40,6 +40,7 @@ export function createHealthRoutes(deps: ApiDeps): Route[] {
       name: 'getHealth',
       summary: 'Which part is up or down',
       access: { kind: 'public' },
+      limit: 'local',
       responses: {
         200: { description: 'Everything that is needed answers', schema: healthSchema },
         503: { description: 'The database or Temporal does not answer', schema: healthSchema },
@@ -55,6 +56,7 @@ export function createHealthRoutes(deps: ApiDeps): Route[] {
       name: 'getLiveness',
       summary: 'Whether this process answers at all: restart it when it does not',
       access: { kind: 'public' },
+      limit: 'none',
       responses: { 200: { description: 'It does', schema: z.object({ status: z.literal('up') }) } },
       handler: async () => ({ status: 200, body: { status: 'up' } }),
     }),
@@ -64,6 +66,7 @@ export function createHealthRoutes(deps: ApiDeps): Route[] {
       name: 'getReadiness',
       summary: 'Whether requests should be sent to this process',
       access: { kind: 'public' },
+      limit: 'none',
       responses: {
         200: { description: 'They should', schema: healthSchema },
         503: { description: 'The database, Temporal or every worker is away', schema: healthSchema },

@@ -20,9 +20,7 @@ import { readTls } from '../temporal/tls.ts';
 import { taskQueues } from '../workflows/contract.ts';
 import { createApp } from './app.ts';
 import { createDeferredKeyring } from './deferred-keyring.ts';
-import { createAuthenticate } from './middleware/authenticate.ts';
-import { createRequestFacts } from './middleware/request-facts.ts';
-import { createSignatureCheck } from './middleware/signature.ts';
+import { createGuards } from './guards.ts';
 import { createRoutes } from './routes.ts';
 import { createTemporalGateway } from './temporal-gateway.ts';
 
@@ -35,7 +33,7 @@ export async function startApi({ config: given, log }: { config: Config; log: Lo
   const server = createServer();
   const url = await listen(server, given.port, given.host);
   // With port 0 the system chooses, and only now is the address known that browsers will send as Origin.
-  const config: Config = given.port === 0 ? { ...given, publicOrigin: url } : given;
+  const config: Config = given.port === 0 && !given.production ? { ...given, publicOrigin: url } : given;
 
   const db = await createOrm({
     databaseUrl: config.databaseUrl,
@@ -67,24 +65,7 @@ export async function startApi({ config: given, log }: { config: Config; log: Lo
     passwords: createPasswordHasher(),
     isCommonPassword: loadCommonPasswords(),
   });
-  const authenticate = createAuthenticate({
-    db,
-    keyring,
-    cookieName: config.production ? '__Host-tradeguard' : 'tradeguard',
-    publicOrigin: config.publicOrigin,
-    stepUpFreshnessMs: config.stepUpFreshness,
-  });
-  const requestFacts = createRequestFacts({ trustedProxies: config.trustedProxies });
-  const signature = createSignatureCheck({
-    db,
-    keyring,
-    audit,
-    audience: config.signingAudience ?? config.publicOrigin,
-  });
-  server.on(
-    'request',
-    createApp({ log, production: config.production, routes, authenticate, signature, requestFacts }),
-  );
+  server.on('request', createApp({ log, routes, ...createGuards({ config, log, db, keyring, audit }) }));
 
   const closing = new AbortController();
   async function openDatabase(): Promise<Keyring> {

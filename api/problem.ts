@@ -15,6 +15,7 @@ const STATUS: Readonly<Record<ErrorMeaning, number>> = {
   unprocessable: 422,
   locked: 423,
   rate_limited: 429,
+  upgrade_required: 426,
   unavailable: 503,
 };
 

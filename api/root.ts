@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { DomainError } from '../domain/errors.ts';
 import type { ApiDeps } from './deps.ts';
-import { escapeHtml, htmlPage } from './html.ts';
+import { escapeHtml, htmlPage, STYLE_SHEET } from './html.ts';
 import { type Route, route } from './route.ts';
 
 const README = new URL('../README.md', import.meta.url);
@@ -38,8 +38,19 @@ ${links.map(({ href, text, what }) => `<li><a href="${escapeHtml(href)}">${text}
       name: 'getRoot',
       summary: 'Links to everything',
       access: { kind: 'public' },
+      limit: 'local',
       responses: { 200: { description: 'An HTML page' } },
       handler: async () => ({ status: 200, contentType: 'text/html; charset=utf-8', body: page }),
+    }),
+    route({
+      method: 'get',
+      path: '/style.css',
+      name: 'getStyleSheet',
+      summary: 'The style sheet of the pages',
+      access: { kind: 'public' },
+      limit: 'none',
+      responses: { 200: { description: 'CSS' } },
+      handler: async () => ({ status: 200, contentType: 'text/css; charset=utf-8', body: STYLE_SHEET }),
     }),
     route({
       method: 'get',
@@ -47,6 +58,7 @@ ${links.map(({ href, text, what }) => `<li><a href="${escapeHtml(href)}">${text}
       name: 'getReadme',
       summary: 'The README as text',
       access: { kind: 'public' },
+      limit: 'local',
       responses: { 200: { description: 'Markdown' }, 404: { description: 'This installation came without one' } },
       handler: async () => {
         const text = await readFile(README, 'utf8').catch(() => {

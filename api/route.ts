@@ -84,6 +84,11 @@ export interface RouteDefinition<
   params?: P;
   query?: Q;
   body?: B;
+  /**
+   * Where calls a minute are counted: `shared` by all API processes (the default), `local` in this one for what must answer
+   * without the database, `none` for liveness probes and what browsers load with a page.
+   */
+  limit?: 'shared' | 'local' | 'none';
   /** Request headers beyond the session's that the route reads, by lower-case name. */
   headers?: Record<string, { description: string; required: boolean }>;
   responses: Record<number, { description: string; schema?: z.ZodType }>;

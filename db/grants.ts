@@ -40,6 +40,8 @@ export const applicationGrants: Readonly<Record<string, string>> = {
   audit_entry: 'select, insert (id, entry, entry_hmac)',
   audit_seal: 'select, insert',
   audit_era: 'select',
+  rate_limit: 'select, insert, update, delete',
+  front_door_event: 'select, insert, update',
   audit_log_origin: 'select',
   audit_verification: 'select, insert, update',
 };

@@ -8,9 +8,10 @@ import { Incident } from './migrations/0004-incident.ts';
 import { Audit } from './migrations/0005-audit.ts';
 import { Backup } from './migrations/0006-backup.ts';
 import { Signing } from './migrations/0007-signing.ts';
+import { Limits } from './migrations/0008-limits.ts';
 import { run } from './sql.ts';
 
-const migrations = [People, Login, Trading, Incident, Audit, Backup, Signing].map((migration) => ({
+const migrations = [People, Login, Trading, Incident, Audit, Backup, Signing, Limits].map((migration) => ({
   name: new migration(undefined as never, undefined as never).name ?? migration.name,
   class: migration,
 }));

@@ -11,6 +11,7 @@ export type ErrorMeaning =
   | 'unprocessable'
   | 'locked'
   | 'rate_limited'
+  | 'upgrade_required'
   | 'unavailable';
 
 /**
@@ -78,6 +79,7 @@ export const ERROR_MEANINGS = {
   password_breached: 'unprocessable',
   // What may work later
   rate_limited: 'rate_limited',
+  tls_required: 'upgrade_required',
   verdict_pending: 'unavailable',
   database_unavailable: 'unavailable',
   temporal_unavailable: 'unavailable',

@@ -51,6 +51,12 @@ const postgresUrl = urlOf(['postgresql:', 'postgres:'], 'postgresql://user:passw
 const origin = urlOf(['http:', 'https:'], 'an origin such as https://trade.example.com').transform(
   (value) => new URL(value).origin,
 );
+const origins = text.transform((value, ctx) => {
+  const list = value.split(',').flatMap((part) => part.trim() || []);
+  if (list.every((one) => URL.canParse(one) && new URL(one).origin === one)) return list;
+  ctx.addIssue('write origins separated by commas, for instance https://app.example.com');
+  return z.NEVER;
+});
 const identifier = text.regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, 'use letters, digits, dot, dash and underscore');
 const directory = text.transform((value) => resolve(value));
 const secret = text.min(32, 'use at least 32 characters, for instance from: openssl rand -base64 48');
@@ -162,6 +168,7 @@ const FIELDS = {
   stepUpAmount: field('STEP_UP_AMOUNT', decimal, '10000'),
   secondApprovalAbove: optional('SECOND_APPROVAL_ABOVE', decimal),
   rateLimitPerMinute: field('RATE_LIMIT_PER_MINUTE', integer(1, 1_000_000), '30'),
+  corsOrigins: field('CORS_ORIGINS', origins, ','),
   trustedProxies: field('TRUSTED_PROXIES', proxies, 'loopback', NO_PROXY),
   registrationConfirm: field('REGISTRATION_CONFIRM', flag, '0', '1'),
   deviceBinding: field(

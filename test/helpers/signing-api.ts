@@ -5,9 +5,7 @@ import { pino } from 'pino';
 import { z } from 'zod';
 import { createApp } from '../../api/app.ts';
 import type { ApiDeps } from '../../api/deps.ts';
-import { createAuthenticate } from '../../api/middleware/authenticate.ts';
-import { createRequestFacts } from '../../api/middleware/request-facts.ts';
-import { createSignatureCheck } from '../../api/middleware/signature.ts';
+import { createGuards } from '../../api/guards.ts';
 import { principalOf, type Route, route } from '../../api/route.ts';
 import { createSigningKeyRoutes } from '../../api/signing-keys.ts';
 import { createAuditLog } from '../../db/audit.ts';
@@ -35,6 +33,7 @@ export async function createSigningApi() {
     AUDIT_KEY: randomBytes(32).toString('base64'),
     SIGNING_AUDIENCE: AUDIENCE,
     SIGNING_KEY_OVERLAP: '2s',
+    RATE_LIMIT_PER_MINUTE: '1000000',
   });
   const { db } = database;
   const keyring = await openKeyring(db, config);
@@ -46,20 +45,8 @@ export async function createSigningApi() {
       ['/api/echo', '/api/echo/other'].map((path) => echo(method, path, passed)),
     ),
   ];
-  const app = createApp({
-    log: pino({ level: process.env.TEST_LOG_LEVEL ?? 'silent' }),
-    production: false,
-    routes,
-    authenticate: createAuthenticate({
-      db,
-      keyring,
-      cookieName: 'tradeguard',
-      publicOrigin: config.publicOrigin,
-      stepUpFreshnessMs: config.stepUpFreshness,
-    }),
-    signature: createSignatureCheck({ db, keyring, audit, audience: AUDIENCE }),
-    requestFacts: createRequestFacts({ trustedProxies: config.trustedProxies }),
-  });
+  const log = pino({ level: process.env.TEST_LOG_LEVEL ?? 'silent' });
+  const app = createApp({ log, routes, ...createGuards({ config, log, db, keyring, audit }) });
   const server = createServer(app);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
