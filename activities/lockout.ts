@@ -8,7 +8,7 @@ import { finalOnDataErrors } from './data-errors.ts';
 import type { ActivityDeps } from './deps.ts';
 
 /** What a lock makes happen. The lock itself is a column that the counting statement sets and logins ask. */
-export function createLockoutActivities(deps: ActivityDeps) {
+export function createLockoutActivities(deps: Pick<ActivityDeps, 'db' | 'audit' | 'outbox'>) {
   const { db, outbox } = deps;
   return {
     /** Tells the owner, where the address has one, and opens the incident. */

@@ -64,7 +64,7 @@ export function createLoginRoutes(deps: ApiDeps): Route[] {
     });
     const passwordOk = await attempts.check(user, body.password);
     const userTag = keyring
-      .hmac('search-attribute', 'user', user?.id ?? subject)
+      .hmac('search-attribute', 'user', user?.id ?? subject.toString('hex'))
       .toString('hex')
       .slice(0, 32);
     let verdict: LoginFactorOutcome;
