@@ -9,9 +9,19 @@ export interface Position {
 }
 
 const POSITION = z.tuple([
-  z.string().regex(/^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(\.\d{1,6})?(Z|[+-]\d{2}(:?\d{2})?)$/),
+  z
+    .string()
+    .regex(/^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(\.\d{1,6})?(Z|[+-]\d{2}(:?\d{2})?)$/)
+    .refine(isPossible),
   z.uuid(),
 ]);
+
+/** False for the 30th of February: the database would refuse it with an error of its own. */
+function isPossible(timestamp: string): boolean {
+  const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = timestamp.split(/[-T :.Z+]/, 6).map(Number);
+  const date = new Date(Date.UTC(year, month - 1, day, hour, minute, second));
+  return date.toISOString().slice(0, 19) === `${timestamp.slice(0, 10)}T${timestamp.slice(11, 19)}`;
+}
 
 /** Query parameters that every list takes. */
 export const pageQuery = {

@@ -21,7 +21,7 @@ import { ensureSearchAttributes } from '../temporal/search-attributes.ts';
 import { readTls } from '../temporal/tls.ts';
 import { createWorkflowRegistry } from '../temporal/workflow-registry.ts';
 import { taskQueues } from '../workflows/contract.ts';
-import { bundleWorkflows } from './bundle.ts';
+import { bundleWorkflowsApart } from './bundle.ts';
 import { createOutboxDispatcher } from './outbox-dispatcher.ts';
 import { startOverdueBackup } from './overdue-backup.ts';
 import { ensureSchedules } from './schedules.ts';
@@ -119,7 +119,7 @@ export async function startWorkerProcess({ config, log, workflowBundle, schedule
       backups: createBackupRunner({ db, audit, auditKey: config.auditKey, settings: config }),
       production: config.production,
     });
-    const bundle = workflowBundle ?? (await bundleWorkflows());
+    const bundle = workflowBundle ?? (await bundleWorkflowsApart());
     const priceFeed = createPriceFeed({
       currency: config.baseCurrency,
       record: (prices) => db.transaction((tx) => recordPrices(tx, prices, 'simulated')),
