@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { ConfigError } from '../platform/config.ts';
+import { registerAdmin } from './admin.ts';
 import { registerApi } from './api.ts';
 import { registerAudit } from './audit.ts';
 import { registerBackup } from './backup.ts';
@@ -8,11 +9,25 @@ import { registerMigrate } from './migrate.ts';
 import { registerPrices } from './prices.ts';
 import { registerReplay } from './replay.ts';
 import { registerStart } from './start.ts';
+import { registerUsers } from './users.ts';
 import { registerWorker } from './worker.ts';
 
 const program = new Command('tradeguard').description('The security backend of an investment-trading platform.');
 
-for (const register of [registerStart, registerApi, registerWorker, registerMigrate, registerPrices, registerAudit, registerBackup, registerReplay, registerDemo]) register(program);
+for (const register of [
+  registerStart,
+  registerUsers,
+  registerAdmin,
+  registerApi,
+  registerWorker,
+  registerMigrate,
+  registerPrices,
+  registerAudit,
+  registerBackup,
+  registerReplay,
+  registerDemo,
+])
+  register(program);
 
 try {
   await program.parseAsync();
