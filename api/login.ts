@@ -9,7 +9,7 @@ import { DomainError } from '../domain/errors.ts';
 import { isFinalLogin, MAX_FACTOR_ATTEMPTS } from '../domain/login.ts';
 import { networkKey } from '../domain/network.ts';
 import { decryptField } from '../security/field-encryption.ts';
-import { hashToken, newOpaqueToken } from '../security/tokens.ts';
+import { hashToken, newOpaqueToken, searchTag } from '../security/tokens.ts';
 import { uuidV7 } from '../security/uuid.ts';
 import type { LoginFactorOutcome } from '../workflows/contract.ts';
 import type { ApiDeps } from './deps.ts';
@@ -63,10 +63,7 @@ export function createLoginRoutes(deps: ApiDeps): Route[] {
       newDeviceCookieHash: hashToken(keyring, 'device-cookie', tokens.device),
     });
     const passwordOk = await attempts.check(user, body.password);
-    const userTag = keyring
-      .hmac('search-attribute', 'user', user?.id ?? subject.toString('hex'))
-      .toString('hex')
-      .slice(0, 32);
+    const userTag = searchTag(keyring, user?.id ?? subject.toString('hex'));
     let verdict: LoginFactorOutcome;
     try {
       verdict = await gateway.login({ loginId, attemptId, passwordOk, userTag, settings: attempts.settings });
