@@ -122,6 +122,7 @@ describe('[F13] fernet', () => {
     expect(codeOf(at(61))).toBe('expired');
     expect(codeOf(at(-60))).toBeUndefined();
     expect(codeOf(at(-61))).toBe('from_future');
+    expect(codeOf(() => fernet.decrypt(token, { now: MADE + 1000, ttlSeconds: 0 }))).toBe('expired');
     const ages = fernet.encrypt('x', { now: 2 ** 52 * 1000 });
     expect(fernet.decrypt(ages).madeAt).toBe(2 ** 52);
   });
