@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { HOME_DEVICE } from '../helpers/people.ts';
 import { createStack, type Stack } from '../helpers/stack.ts';
@@ -88,5 +91,40 @@ describe('sessions', () => {
     expect((await stack.api.delete(path, { token: mine.token })).status).toBe(404);
     expect((await stack.api.get(path, { token: theirs.token })).status).toBe(200);
     expect((await stack.api.get('/api/auth/sessions')).status).toBe(401);
+  });
+});
+
+describe('sessions in production', () => {
+  const origin = 'https://trade.example.com';
+  let stack: Stack;
+  beforeAll(async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'tradeguard-mail-'));
+    stack = await createStack({
+      env: {
+        NODE_ENV: 'production',
+        PUBLIC_ORIGIN: origin,
+        MAIL_DIR: folder,
+        TRUSTED_PROXIES: 'loopback',
+        REGISTRATION_CONFIRM: '0',
+      },
+    });
+  });
+  afterAll(async () => {
+    await stack.close();
+    rmSync(stack.config.mailDir, { recursive: true, force: true });
+  });
+
+  it('are a __Host- cookie that travels over TLS alone', async () => {
+    const headers = { Origin: origin, 'X-Forwarded-Proto': 'https' };
+    const person = await stack.people.register({ headers });
+    const device = person.answer.headers.getSetCookie()[0] ?? '';
+    expect(device).toMatch(/^__Host-tradeguard-device=[\w-]{43}; Path=\/; HttpOnly; SameSite=Strict; .*Secure$/);
+    const answer = await stack.people.login(person, {
+      headers: { ...headers, Cookie: device.split(';', 1)[0] ?? '' },
+    });
+    expect(answer.status).toBe(200);
+    expect(answer.headers.getSetCookie()[0]).toMatch(
+      /^__Host-tradeguard=[\w-]{43}; Path=\/; HttpOnly; SameSite=Strict; .*Secure$/,
+    );
   });
 });
