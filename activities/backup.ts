@@ -61,9 +61,9 @@ export function createBackupActivities(deps: ActivityDeps) {
         log.warn({ err: error, kind, id }, 'progress was not shown'),
       );
     }, PROGRESS_MS);
-    context.heartbeat(progress);
-    await showProgress(db.fork(), kind, id, firstPhase, 0);
     try {
+      context.heartbeat(progress);
+      await showProgress(db.fork(), kind, id, firstPhase, 0);
       return await work({
         signal: context.cancellationSignal,
         onProgress: (phase, bytes) => {

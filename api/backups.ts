@@ -48,6 +48,8 @@ const drillSchema = z.object({
   backupId: z.uuid().nullable(),
   ...runShape,
   phase: z.enum(DRILL_PHASES),
+  /** Bytes restored, then entries of the audit log verified. */
+  done: z.number(),
   tablesChecked: z.number().nullable(),
   rowsChecked: z.number().nullable(),
   auditEntriesChecked: z.number().nullable(),
@@ -266,6 +268,7 @@ function viewOfDrill(drill: RestoreDrill): z.input<typeof drillSchema> {
     backupId: drill.backup_id,
     ...viewOfRun(drill),
     phase: drill.phase,
+    done: Number(drill.bytes_done),
     tablesChecked: drill.tables_checked,
     rowsChecked: numberOrNull(drill.rows_checked),
     auditEntriesChecked: numberOrNull(drill.audit_checked),

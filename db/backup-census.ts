@@ -36,7 +36,7 @@ const IS_EPHEMERAL = '^request_nonce_[0-9]+$';
  * written meanwhile.
  */
 export async function openSnapshot(url: string, signal?: AbortSignal): Promise<Snapshot> {
-  const client = await connect(url);
+  const client = await connect(url, signal);
   try {
     await client.query('begin isolation level repeatable read read only');
     const { rows } = await client.query<{ id: string }>('select pg_export_snapshot() as id');
@@ -44,17 +44,21 @@ export async function openSnapshot(url: string, signal?: AbortSignal): Promise<S
     return { id: rows[0]?.id ?? '', census, close: () => client.end() };
   } catch (error) {
     await client.end().catch(() => {});
+    signal?.throwIfAborted();
     throw error;
   }
 }
 
 /** Counts what a database holds now. */
 export async function censusOf(url: string, signal?: AbortSignal): Promise<Census> {
-  const client = await connect(url);
+  const client = await connect(url, signal);
   try {
     return await takeCensus(client, signal);
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error;
   } finally {
-    await client.end();
+    await client.end().catch(() => {});
   }
 }
 
@@ -78,7 +82,8 @@ export async function serverVersion(url: string): Promise<{ version: string; maj
   }
 }
 
-async function connect(url: string): Promise<pg.Client> {
+/** A cancellation ends the connection, also in the middle of a count that takes long or waits for a lock. */
+async function connect(url: string, signal?: AbortSignal): Promise<pg.Client> {
   const client = new pg.Client({
     connectionString: url,
     application_name: 'tradeguard-backup',
@@ -90,6 +95,7 @@ async function connect(url: string): Promise<pg.Client> {
   // An error between queries: the next query fails.
   client.on('error', () => {});
   await client.connect();
+  signal?.addEventListener('abort', () => void client.end().catch(() => {}), { once: true });
   return client;
 }
 

@@ -59,12 +59,12 @@ export async function beginRun(
 }
 
 /** Shows how far a run is, and that it lives. */
-export async function showProgress(tx: Tx, kind: Kind, id: string, phase: string, bytes?: number): Promise<void> {
+export async function showProgress(tx: Tx, kind: Kind, id: string, phase: string, bytes: number): Promise<void> {
   await run(
     tx,
-    `update ${TABLE[kind]} set phase = $2, seen_at = clock_timestamp() ${bytes === undefined ? '' : ', bytes_done = $3'}
+    `update ${TABLE[kind]} set phase = $2, bytes_done = $3, seen_at = clock_timestamp()
       where id = $1 and status = 'running'`,
-    [id, phase, ...(bytes === undefined ? [] : [bytes])],
+    [id, phase, bytes],
   );
 }
 

@@ -12,6 +12,8 @@ export interface RestoreDrill {
   workflow_id: string | null;
   status: BackupStatus;
   phase: DrillPhase;
+  /** Bytes restored, then entries of the audit log verified. */
+  bytes_done: string;
   started_at: string;
   finished_at: string | null;
   reason: string | null;
@@ -20,7 +22,7 @@ export interface RestoreDrill {
   audit_checked: string | null;
 }
 
-const DRILL_COLUMNS = `id, backup_id, trigger, requested_by, workflow_id, status, phase, started_at, finished_at, reason,
+const DRILL_COLUMNS = `id, backup_id, trigger, requested_by, workflow_id, status, phase, bytes_done, started_at, finished_at, reason,
   tables_checked, rows_checked, audit_checked`;
 
 export interface DrillResult {

@@ -17,10 +17,13 @@ import { type BackupInput, type RestoreDrillInput, type RunAcceptance, runAccept
 import { startFollowUps } from './follow-ups.ts';
 import { background } from './options.ts';
 
-/** Hours of work at most. They heartbeat, so a worker that died is noticed within a minute. */
+/**
+ * Hours of work at most. They heartbeat: a worker that died is noticed in seconds, and so is a cancellation, which comes
+ * with the answer to a heartbeat (the SDK sends one in four fifths of the timeout).
+ */
 const long = proxyActivities<Pick<Activities, 'performBackup' | 'performRestoreDrill' | 'cleanUpBackups'>>({
   startToCloseTimeout: '12 hours',
-  heartbeatTimeout: '1 minute',
+  heartbeatTimeout: '15 seconds',
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
   retry: { initialInterval: '5 seconds', backoffCoefficient: 3, maximumInterval: '5 minutes', maximumAttempts: 5 },
 });

@@ -47,6 +47,7 @@ export class Backup extends Migration {
         workflow_id text,
         status text not null check (status in ('running', 'succeeded', 'failed', 'cancelled')),
         phase text not null check (phase in ('restore', 'count', 'audit')),
+        bytes_done bigint not null default 0,
         started_at timestamptz not null default clock_timestamp(),
         seen_at timestamptz not null default clock_timestamp(),
         finished_at timestamptz,

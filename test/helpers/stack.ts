@@ -44,6 +44,8 @@ export async function createStack(options: StackOptions = {}) {
     NODE_ENV: 'test',
     PORT: '0',
     DATABASE_URL: databaseUrl.href,
+    DATABASE_BACKUP_URL: database.ownerUrl,
+    DATABASE_DRILL_URL: database.ownerUrl,
     TEMPORAL_ADDRESS: temporalAddress,
     TASK_QUEUE_PREFIX: database.name,
     SESSION_SECRET: randomBytes(32).toString('base64'),

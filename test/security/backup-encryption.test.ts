@@ -128,6 +128,24 @@ describe('a backup file that was tampered with', () => {
     await expect(open(await seal(content, OTHER_ID))).rejects.toMatchObject({ code: 'corrupt' });
   });
 
+  it('is refused when its header was written differently, although it says the same', async () => {
+    const file = await seal(content);
+    const header = file.subarray(12, bodyOf(file)).toString().replace('"v":1,', '"v":1 ,');
+    const start = Buffer.from(file.subarray(0, 12));
+    start.writeUInt32BE(header.length, 8);
+    const rewritten = Buffer.concat([start, Buffer.from(header), file.subarray(bodyOf(file))]);
+    await expect(open(rewritten)).rejects.toThrow('altered in chunk 0');
+  });
+
+  it('is refused when it is the file of another attempt at the same backup', async () => {
+    const [mine, others] = [await createBackupKey(kek, ID), await createBackupKey(kek, ID)];
+    const file = await collect(sealBackup(others, inParts(content, 10_000)));
+    await expect(collect(openBackup(kek, ID, inParts(file, 9_999), mine.record.wrapped))).rejects.toMatchObject({
+      code: 'corrupt',
+    });
+    expect(await collect(openBackup(kek, ID, inParts(file, 9_999), others.record.wrapped))).toEqual(content);
+  });
+
   it('gives nothing out of a chunk that does not verify', async () => {
     const file = await seal(content);
     const altered = Buffer.from(file);
