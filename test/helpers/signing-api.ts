@@ -1,5 +1,5 @@
 import { createSecretKey, randomBytes } from 'node:crypto';
-import { createServer } from 'node:http';
+import { createServer, request as httpRequest } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { pino } from 'pino';
 import { z } from 'zod';
@@ -18,6 +18,15 @@ import { createHttpClient } from './http.ts';
 import { createPeople } from './people.ts';
 
 export const AUDIENCE = 'https://trade.example.com';
+
+export interface SentRequest {
+  method: string;
+  /** Request target: path with query. */
+  target: string;
+  body: string | Buffer;
+  headers: Record<string, string> | [string, string][];
+  token: string;
+}
 
 /**
  * The application with the routes of signing keys and one more, `/api/echo`, which does nothing but count: what a
@@ -59,6 +68,8 @@ export async function createSigningApi() {
     api,
     db,
     keyring,
+    /** Sends exactly these header lines: fetch would join duplicates and normalise the target. */
+    send: (request: SentRequest) => sendExactly(port, request),
     ownerDb: database.ownerDb,
     people: createPeople({ api, db, keyring, config }),
     /** What the signature let through to `/api/echo`, in order. */
@@ -97,5 +108,27 @@ function echo(method: 'post' | 'put' | 'get', path: string, passed: unknown[]): 
       passed.push(context.body);
       return { status: 200, body: { userId: principalOf(context).userId } };
     },
+  });
+}
+
+function sendExactly(port: number, { method, target, body, headers, token }: SentRequest) {
+  const lines = Array.isArray(headers) ? headers : Object.entries(headers);
+  const raw = [['Authorization', `Bearer ${token}`], ['Content-Type', 'application/json'], ...lines].flat();
+  return new Promise<{ status: number; body: Record<string, unknown> }>((resolve, reject) => {
+    const outgoing = httpRequest({
+      host: '127.0.0.1',
+      port,
+      method,
+      path: target,
+      headers: [...raw, 'Host', 'localhost', 'Content-Length', String(Buffer.byteLength(body))],
+    });
+    outgoing.on('error', reject).on('response', (response) => {
+      let text = '';
+      response.setEncoding('utf8').on('data', (part: string) => {
+        text += part;
+      });
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, body: text ? JSON.parse(text) : {} }));
+    });
+    outgoing.end(body);
   });
 }
