@@ -1,9 +1,11 @@
 import { Command } from 'commander';
 import { ConfigError } from '../platform/config.ts';
+import { readSecretFiles } from '../platform/secret-files.ts';
 import { registerAdmin } from './admin.ts';
 import { registerApi } from './api.ts';
 import { registerAudit } from './audit.ts';
 import { registerBackup } from './backup.ts';
+import { registerDatabase } from './database.ts';
 import { registerDemo } from './demo.ts';
 import { registerMigrate } from './migrate.ts';
 import { registerPrices } from './prices.ts';
@@ -20,6 +22,7 @@ for (const register of [
   registerAdmin,
   registerApi,
   registerWorker,
+  registerDatabase,
   registerMigrate,
   registerPrices,
   registerAudit,
@@ -30,6 +33,8 @@ for (const register of [
   register(program);
 
 try {
+  // Before any command looks at the environment.
+  Object.assign(process.env, readSecretFiles(process.env));
   await program.parseAsync();
 } catch (error) {
   // What an operator can put right is told in a sentence; a stack is for those who ask for it.

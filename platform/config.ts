@@ -201,6 +201,24 @@ export type MasterKey =
   | { readonly kind: 'passphrase'; readonly passphrase: string }
   | { readonly kind: 'key'; readonly key: KeyObject };
 
+/** One variable as the documentation and the deployment files are held against it; defaults as they would be written. */
+export interface ConfigurationVariable {
+  readonly name: string;
+  /** Undefined without one. */
+  readonly fallback: string | undefined;
+  /** Undefined without one: either the variable is optional, or it has to be set. */
+  readonly inProduction: string | undefined;
+}
+
+/** Every variable that {@link loadConfig} reads, NODE_ENV and REPLIT_DEPLOYMENT aside. */
+export function configurationVariables(): readonly ConfigurationVariable[] {
+  return Object.values<Field & { fallback?: string; inProduction?: string | null }>(FIELDS).map((entry) => ({
+    name: entry.env,
+    fallback: entry.fallback,
+    inProduction: entry.inProduction ?? undefined,
+  }));
+}
+
 /** The validated configuration of one process. Durations are milliseconds; file and folder names are absolute. */
 export type Config = Readonly<
   Omit<
