@@ -65,6 +65,14 @@ describe('a step-up stands before money that is large or risky', () => {
     expect((await trader.confirm(id, { method: 'email_code', code })).body.status).toBe('settled');
   });
 
+  it('the letter with the code is written before the answer, every time', async () => {
+    for (let n = 0; n < 5; n++) {
+      const trader = await trading.trader('900000.00', await withoutTotp(stack));
+      await trader.withdraw('20000.00');
+      expect(stack.mail.codesFor(trader.email)).toHaveLength(1);
+    }
+  });
+
   it('a code sent again replaces the one before; at most three mails an hour', async () => {
     const trader = await trading.trader('900000.00', await withoutTotp(stack));
     const id = (await trader.withdraw('20000.00')).body.transactionId;
