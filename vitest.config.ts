@@ -2,7 +2,12 @@ import { defineConfig } from 'vitest/config';
 
 /** Tests of pure code need no servers; those that start servers of their own must not meet shared ones. */
 const PURE = ['test/domain/**/*.test.ts', 'test/security/**/*.test.ts', 'test/*.test.ts'];
-const OWN_SERVERS = ['test/platform/**/*.test.ts', 'test/cli/**/*.test.ts', 'test/faults/**/*.test.ts'];
+const OWN_SERVERS = [
+  'test/platform/**/*.test.ts',
+  'test/cli/**/*.test.ts',
+  'test/faults/**/*.test.ts',
+  'test/docs/**/*.test.ts',
+];
 
 export default defineConfig({
   test: {
