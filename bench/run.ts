@@ -1,6 +1,6 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { cpus } from 'node:os';
+import { cpus, loadavg, totalmem } from 'node:os';
 import { createApiClient } from '../cli/api-client.ts';
 import { type OwnInstance, startOwnInstance } from '../cli/own-instance.ts';
 import { table } from '../cli/replay-report.ts';
@@ -120,8 +120,10 @@ async function withArgon2(login: Operation, stored: string): Promise<string> {
 }
 
 const startedAt = performance.now();
+const machine = `${cpus().length} x ${cpus()[0]?.model ?? 'unknown processor'}, ${Math.round(totalmem() / 1e9)} GB`;
+say(`${new Date().toISOString()}, Node ${process.version}, ${machine}`);
 say(
-  `${new Date().toISOString()}, Node ${process.version}, ${cpus().length} x ${cpus()[0]?.model ?? 'unknown processor'}`,
+  `Load of the machine before: ${loadavg()[0]?.toFixed(1)} (anything above 0.5 is somebody else's work and slows this)`,
 );
 say('Starting an instance in a temporary folder ...');
 const interrupted = new AbortController();

@@ -1,0 +1,80 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import { table } from '../cli/replay-report.ts';
+import { failedFactors, latestRefusals, refusalsOf } from '../db/dashboard-api-security.ts';
+import { failedLoginsByNetwork, failedLoginsByUser, lockedAccounts, recentAttempts } from '../db/dashboard-auth.ts';
+import { openTransactions, riskyTransactions, transactionTally } from '../db/dashboard-transactions.ts';
+import { migrate } from '../db/migrate.ts';
+import { createOrm } from '../db/orm.ts';
+import type { Tx } from '../db/sql.ts';
+import { startLocalPostgres } from '../platform/local-postgres.ts';
+import { fillDashboard } from './dashboard-rows.ts';
+import { noSamples, runLoad, summarise } from './load.ts';
+
+/**
+ * Every statement of the security dashboard on a million transactions and half a million logins of the last 24 hours, on
+ * a PostgreSQL of its own with its usual settings: `node bench/dashboard.ts [transactions]`.
+ */
+const TRANSACTIONS = Number(process.argv[2] ?? 1_000_000);
+const LOGINS = Math.ceil(TRANSACTIONS / 2);
+const CALLS = 100;
+const LIMIT_MS = 50;
+
+const STATEMENTS: Record<string, (tx: Tx) => Promise<unknown>> = {
+  'auth: recent attempts': (tx) => recentAttempts(tx, 50),
+  'auth: failed logins by user': (tx) => failedLoginsByUser(tx, 20),
+  'auth: failed logins by network': (tx) => failedLoginsByNetwork(tx, 20),
+  'auth: locked accounts': (tx) => lockedAccounts(tx, 100),
+  'transactions: high risk': (tx) => riskyTransactions(tx, 'high_risk', 50),
+  'transactions: flagged': (tx) => riskyTransactions(tx, 'flagged', 50),
+  'transactions: 24 hours and breakdown': (tx) => transactionTally(tx),
+  'transactions: open': (tx) => openTransactions(tx),
+  'api-security: rate limits': (tx) => refusalsOf(tx, 'rate_limited'),
+  'api-security: invalid tokens': (tx) => refusalsOf(tx, 'session_invalid'),
+  'api-security: signatures': (tx) => refusalsOf(tx, 'signature_invalid'),
+  'api-security: latest': (tx) => latestRefusals(tx, 'rate_limited', 20),
+  'api-security: failed factors': (tx) => failedFactors(tx),
+};
+
+const folder = mkdtempSync(join(tmpdir(), 'tradeguard-bench-'));
+const postgres = await startLocalPostgres({ dataDir: join(folder, 'data') });
+try {
+  const name = `dashboard_${randomBytes(4).toString('hex')}`;
+  const ownerUrl = new URL(postgres.ownerUrl);
+  const owner = new pg.Client({ connectionString: ownerUrl.href });
+  await owner.connect();
+  await owner.query(`create database ${name}`);
+  await owner.end();
+  ownerUrl.pathname = `/${name}`;
+  await migrate({ ownerUrl: ownerUrl.href, appRole: new URL(postgres.url).username });
+  const filler = new pg.Client({ connectionString: ownerUrl.href });
+  await filler.connect();
+  console.log(`Writing ${TRANSACTIONS} transactions and ${LOGINS} logins of the last 24 hours ...`);
+  const startedAt = performance.now();
+  await fillDashboard(filler, { transactions: TRANSACTIONS, logins: LOGINS });
+  await filler.end();
+  console.log(`... in ${Math.round((performance.now() - startedAt) / 1000)} s`);
+
+  const appUrl = new URL(postgres.url);
+  appUrl.pathname = `/${name}`;
+  const db = await createOrm({ databaseUrl: appUrl.href, poolMax: 4, applicationName: 'bench' });
+  try {
+    const lines: string[][] = [];
+    for (const [label, statement] of Object.entries(STATEMENTS)) {
+      await statement(db.fork());
+      const samples = noSamples();
+      await runCalls(() => statement(db.fork()), samples);
+      const { p50, p95, max } = percentiles(samples);
+      lines.push([label, p50.toFixed(1), p95.toFixed(1), max.toFixed(1), p95 < LIMIT_MS ? '' : `above ${LIMIT_MS} ms`]);
+    }
+    console.log(`\n${table(['statement', 'p50 ms', 'p95 ms', 'max ms', ''], lines)}`);
+  } finally {
+    await db.close();
+  }
+} finally {
+  await postgres.stop();
+  rmSync(folder, { recursive: true, force: true });
+}
