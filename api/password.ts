@@ -61,7 +61,7 @@ export function createPasswordRoutes(deps: ApiDeps): Route[] {
     }
     const hash = await passwords.hash(newPassword);
     await db.transaction(async (tx) => {
-      await run(tx, 'select 1 from app_user where id = $1 for update', [userId]);
+      await run(tx, 'select 1 from app_user where id = $1 for no key update', [userId]);
       await setPassword(tx, userId, hash, false);
       await run(tx, `update session set scope = 'full', password_tries = 0 where id = $1`, [sessionId]);
       await trace(tx, 'password.changed', userId, context.request, 'success');
@@ -126,7 +126,7 @@ export function createPasswordRoutes(deps: ApiDeps): Route[] {
     const { ip, requestId } = context.request;
     const actor = { kind: 'user', id: userId } as const;
     const lockoutId = await db.transaction(async (tx) => {
-      await run(tx, 'select 1 from app_user where id = $1 for update', [userId]);
+      await run(tx, 'select 1 from app_user where id = $1 for no key update', [userId]);
       const used = await run(tx, `update password_reset set used_at = clock_timestamp() where ${usable}`, [hashes]);
       if (used === 0) throw tokenInvalid();
       // Whoever reads the mailbox may have more links lying there.

@@ -149,7 +149,7 @@ export function createRegisterRoutes(deps: ApiDeps): Route[] {
       );
       if (found === undefined) throw tokenInvalid();
       const { user_id: userId } = found;
-      await run(tx, 'select 1 from app_user where id = $1 for update', [userId]);
+      await run(tx, 'select 1 from app_user where id = $1 for no key update', [userId]);
       const used = await row<{ device_id: string }>(
         tx,
         `update email_confirmation c set used_at = clock_timestamp() from app_user u

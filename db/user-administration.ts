@@ -37,13 +37,14 @@ interface LockedUser {
 export function createUserAdministration({ db, audit, passwords, outbox }: UserAdministrationDeps) {
   /**
    * Locks the person and every working administrator, in one order, so that two administrators who remove each other at
-   * the same time are counted one after the other.
+   * the same time are counted one after the other. Not FOR UPDATE: a row that refers to the person (an attempt, inserted
+   * under its subject's lock) must be able to come meanwhile, or the two would wait for each other.
    */
   async function lockWithAdmins(tx: Tx, userId: string): Promise<{ user: LockedUser; isLastAdmin: boolean }> {
     const locked = await rows<LockedUser>(
       tx,
       `select id, email, role, disabled_at is not null as disabled from app_user
-        where id = $1 or (role = 'admin' and disabled_at is null) order by id for update`,
+        where id = $1 or (role = 'admin' and disabled_at is null) order by id for no key update`,
       [userId],
     );
     const user = locked.find(({ id }) => id === userId);

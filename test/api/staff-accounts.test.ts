@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { rows, run } from '../../db/sql.ts';
 import { createStack, type Stack } from '../helpers/stack.ts';
@@ -109,16 +110,23 @@ describe('staff accounts', () => {
   it('never lose the last administrator, also when two remove each other at once', async () => {
     await run(stack.db.fork(), `update app_user set disabled_at = clock_timestamp() where role = 'admin'`);
     const [one, two] = [await stack.people.signedIn('admin'), await stack.people.signedIn('admin')];
-    const answers = await Promise.all([
-      stack.api.patch(`/api/admin/users/${two.userId}`, { role: 'reviewer' }, { token: one.token }),
-      stack.api.patch(`/api/admin/users/${one.userId}`, { disabled: true }, { token: two.token }),
-    ]);
+    // Both are held at the door until both are there, so that they really meet.
+    const { removals } = await stack.db.transaction(async (tx) => {
+      await run(tx, `select 1 from app_user where id in ($1, $2) for update`, [one.userId, two.userId]);
+      const both = [
+        stack.api.patch(`/api/admin/users/${two.userId}`, { role: 'reviewer' }, { token: one.token }),
+        stack.api.patch(`/api/admin/users/${one.userId}`, { disabled: true }, { token: two.token }),
+      ];
+      await sleep(500);
+      return { removals: both };
+    });
+    const outcomes = await Promise.all(removals);
     const left = await rows<{ id: string }>(
       stack.db.fork(),
       `select id from app_user where role = 'admin' and disabled_at is null`,
     );
     expect(left).toHaveLength(1);
-    expect(answers.filter(({ status }) => status === 200)).toHaveLength(1);
+    expect(outcomes.map(({ status }) => status).sort()).toEqual([200, 409]);
     const last = left[0]?.id === one.userId ? one : two;
     for (const change of [{ role: 'auditor' }, { disabled: true }]) {
       const refused = await stack.api.patch(`/api/admin/users/${last.userId}`, change, { token: last.token });
