@@ -4,7 +4,7 @@ import type { AuditLog } from '../db/audit.ts';
 import type { Database } from '../db/orm.ts';
 import type { Outbox } from '../db/outbox.ts';
 import type { Config } from '../platform/config.ts';
-import type { GeoPort } from '../platform/geo-port.ts';
+import type { GeoipPort } from '../platform/geoip.ts';
 import type { Keyring } from '../security/keyring.ts';
 import type { PasswordHasher } from '../security/passwords.ts';
 import type { TemporalGateway } from './temporal-gateway.ts';
@@ -18,7 +18,7 @@ export interface ApiDeps {
   audit: AuditLog;
   outbox: Outbox;
   gateway: TemporalGateway;
-  geo: GeoPort;
+  geo: GeoipPort;
   auditKey: KeyObject;
   passwords: PasswordHasher;
   /** Whether a password is, or is hardly more than, one of the breached ones. */

@@ -8,7 +8,7 @@ import { maintainNoncePartitions } from '../db/nonces.ts';
 import { createOrm } from '../db/orm.ts';
 import { createOutbox } from '../db/outbox.ts';
 import { type Config, ConfigError, loadConfig } from '../platform/config.ts';
-import { createStaticGeoPort } from '../platform/geo-port.ts';
+import { openGeoip } from '../platform/geoip.ts';
 import { createLogger } from '../platform/logger.ts';
 import { persist } from '../platform/persist.ts';
 import { createShutdown } from '../platform/shutdown.ts';
@@ -48,6 +48,12 @@ export async function startApi({ config: given, log }: { config: Config; log: Lo
   });
   const { keyring, open } = createDeferredKeyring();
   const audit = createAuditLog({ auditKey: config.auditKey });
+  const geo = await openGeoip({
+    // Tests have places of their own, and no use for 130 MB of others.
+    files: config.geoipDatabase ?? (config.nodeEnv === 'test' ? [] : undefined),
+    documentationPlaces: !config.production,
+    log,
+  });
   const routes = createRoutes({
     config,
     log,
@@ -61,7 +67,7 @@ export async function startApi({ config: given, log }: { config: Config; log: Lo
       queues: taskQueues(config.taskQueuePrefix),
       verdictTimeoutMs: config.verdictTimeout,
     }),
-    geo: createStaticGeoPort(),
+    geo,
     passwords: createPasswordHasher(),
     isCommonPassword: loadCommonPasswords(),
   });

@@ -81,6 +81,10 @@ const proxies = text.transform((value, ctx) => {
   }
 });
 
+const files = text.transform((value) =>
+  value.split(',').flatMap((part) => (part.trim() ? [resolve(part.trim())] : [])),
+);
+
 interface Field<S extends z.ZodType = z.ZodType> {
   readonly env: string;
   readonly schema: S;
@@ -155,6 +159,7 @@ const FIELDS = {
   emailCodeTtl: field('EMAIL_CODE_TTL', duration, '10m'),
   passwordResetTtl: field('PASSWORD_RESET_TTL', duration, '15m'),
   stepUpFreshness: field('STEP_UP_FRESHNESS', duration, '5m'),
+  geoipDatabase: optional('GEOIP_DATABASE', files),
   signingAudience: optional(
     'SIGNING_AUDIENCE',
     text.regex(/^[\x21-\x7e]{1,200}$/, 'use up to 200 printable ASCII characters without spaces'),
