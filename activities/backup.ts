@@ -63,7 +63,9 @@ export function createBackupActivities(deps: ActivityDeps) {
     }, PROGRESS_MS);
     try {
       context.heartbeat(progress);
-      await showProgress(db.fork(), kind, id, firstPhase, 0);
+      if (!(await showProgress(db.fork(), kind, id, firstPhase, 0))) {
+        throw ApplicationFailure.nonRetryable('this run was given up, another one has taken its place', 'lost');
+      }
       return await work({
         signal: context.cancellationSignal,
         onProgress: (phase, bytes) => {

@@ -1,5 +1,7 @@
 import { z } from 'zod';
+import { lastGoodBackupAt } from '../db/backups.ts';
 import { oneRow } from '../db/sql.ts';
+import { isBackupOverdue } from '../domain/backup.ts';
 import type { ApiDeps } from './deps.ts';
 import { type Route, route } from './route.ts';
 
@@ -19,6 +21,8 @@ const healthSchema = z.object({
     temporal: component,
     workers: component.extend({ decisions: z.number().int(), background: z.number().int() }),
     sealer: component.extend({ unsealed: z.number().int(), oldestSeconds: z.number() }),
+    backups: component.extend({ status: z.enum(['up', 'late', 'off', 'down']) }),
+    geo: component.extend({ status: z.enum(['up', 'off', 'down']) }),
     mail: component.extend({ mode: z.enum(['smtp', 'file']), waiting: z.number().int(), oldestSeconds: z.number() }),
   }),
   checkedAt: z.iso.datetime(),
@@ -79,24 +83,27 @@ export function createHealthRoutes(deps: ApiDeps): Route[] {
   ];
 }
 
-async function checkHealth({ db, gateway, config, log }: ApiDeps): Promise<Health> {
+async function checkHealth({ db, gateway, config, geo, log }: ApiDeps): Promise<Health> {
   const failed = (part: string) => (error: unknown) => {
     log.warn({ err: error, part }, 'health check failed');
     return undefined;
   };
-  const [backlog, pollers] = await Promise.all([
+  const [backlog, pollers, lastBackup] = await Promise.all([
     within(CHECK_TIMEOUT_MS, readBacklog({ db })).catch(failed('database')),
     gateway.pollers(CHECK_TIMEOUT_MS).catch(failed('temporal')),
+    within(CHECK_TIMEOUT_MS, lastGoodBackupAt(db.fork())).catch(failed('backups')),
   ]);
   const components: Health['components'] = {
     database: backlog ? { status: 'up' } : { status: 'down', detail: 'does not answer' },
     temporal: pollers ? { status: 'up' } : { status: 'down', detail: 'does not answer' },
     workers: workersOf(pollers),
     sealer: sealerOf(backlog),
+    backups: backupsOf(lastBackup),
+    geo: geo.status(),
     mail: { ...mailOf(backlog), mode: config.smtpUrl === undefined ? 'file' : 'smtp' },
   };
   const isDown = components.database.status === 'down' || components.temporal.status === 'down';
-  const isWhole = Object.values(components).every(({ status }) => status === 'up');
+  const isWhole = Object.values(components).every(({ status }) => status === 'up' || status === 'off');
   return {
     status: isDown ? 'down' : isWhole ? 'up' : 'degraded',
     components,
@@ -113,6 +120,14 @@ function workersOf(pollers: { decisions: number; background: number } | undefine
 function sealerOf(backlog: Backlog | undefined) {
   const { unsealed, unsealed_seconds: oldestSeconds } = backlog ?? { unsealed: 0, unsealed_seconds: 0 };
   return { status: lateness(backlog, oldestSeconds, SEALER_LATE_SECONDS), unsealed, oldestSeconds };
+}
+
+/** Where none was ever made they are off: a developer's machine is whole without. Why is told by the worker's log. */
+function backupsOf(lastGoodAt: string | null | undefined) {
+  if (lastGoodAt === undefined) return { status: 'down' as const };
+  if (lastGoodAt === null) return { status: 'off' as const, detail: 'no backup was made yet' };
+  const isLate = isBackupOverdue(lastGoodAt, Date.now());
+  return isLate ? { status: 'late' as const, detail: 'the last good backup is too old' } : { status: 'up' as const };
 }
 
 function mailOf(backlog: Backlog | undefined) {

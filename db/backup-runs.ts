@@ -58,14 +58,15 @@ export async function beginRun(
   return (await row(tx, `select id from ${table} where id = $1 and status = 'running'`, [request.id])) !== undefined;
 }
 
-/** Shows how far a run is, and that it lives. */
-export async function showProgress(tx: Tx, kind: Kind, id: string, phase: string, bytes: number): Promise<void> {
-  await run(
+/** Shows how far a run is, and that it lives. @returns false when it was ended or given up meanwhile */
+export async function showProgress(tx: Tx, kind: Kind, id: string, phase: string, bytes: number): Promise<boolean> {
+  const touched = await run(
     tx,
     `update ${TABLE[kind]} set phase = $2, bytes_done = $3, seen_at = clock_timestamp()
       where id = $1 and status = 'running'`,
     [id, phase, bytes],
   );
+  return touched > 0;
 }
 
 export type RunEnd = { status: 'succeeded' } | { status: 'cancelled' } | { status: 'failed'; reason: string };

@@ -17,8 +17,11 @@ const HOUR = 60 * MINUTE;
 
 /** A worker that boots and finds no good backup younger than this (milliseconds) starts one. */
 export const BACKUP_OVERDUE_MS = 26 * HOUR;
-/** A run that showed no sign of life for this long (milliseconds) is given up, so that it blocks no other. */
-export const RUN_LOST_AFTER_MS = 15 * MINUTE;
+/**
+ * A run that showed no sign of life for this long (milliseconds) is given up, so that it blocks no other. Longer than the
+ * longest pause between two attempts of a worker.
+ */
+export const RUN_LOST_AFTER_MS = 6 * MINUTE;
 
 /**
  * Why something about backups did not work. The retryable ones may go away by themselves; the others stay until somebody

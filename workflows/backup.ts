@@ -25,7 +25,7 @@ const long = proxyActivities<Pick<Activities, 'performBackup' | 'performRestoreD
   startToCloseTimeout: '12 hours',
   heartbeatTimeout: '15 seconds',
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-  retry: { initialInterval: '5 seconds', backoffCoefficient: 3, maximumInterval: '5 minutes', maximumAttempts: 5 },
+  retry: { initialInterval: '5 seconds', backoffCoefficient: 3, maximumInterval: '3 minutes', maximumAttempts: 5 },
 });
 
 /**

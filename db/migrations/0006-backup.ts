@@ -36,7 +36,7 @@ export class Backup extends Migration {
       create unique index backup_run_one_at_a_time on backup_run ((true)) where status = 'running';
       create index backup_run_by_time on backup_run (started_at desc, id desc);
       create index backup_run_good on backup_run (snapshot_at desc) where status = 'succeeded';
-      comment on column backup_run.seen_at is 'a running one that was not seen for a quarter of an hour is given up';
+      comment on column backup_run.seen_at is 'a running one that was not seen for some minutes is given up';
       comment on column backup_run.snapshot_at is 'set when the file was written and read back: from then on it is a good backup';
 
       create table restore_drill (
