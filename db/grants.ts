@@ -42,8 +42,13 @@ export const applicationGrants: Readonly<Record<string, string>> = {
   audit_era: 'select',
   rate_limit: 'select, insert, update, delete',
   front_door_event: 'select, insert, update',
+  transaction_tally: 'select, insert, update',
+  error_report: 'select, insert, update',
+  http_minute: 'select, insert, update, delete',
   audit_log_origin: 'select',
   audit_verification: 'select, insert, update',
+  // `tradeguard doctor` says which migrations are missing.
+  schema_migration: 'select',
 };
 
 /**

@@ -9,12 +9,16 @@ import { Audit } from './migrations/0005-audit.ts';
 import { Backup } from './migrations/0006-backup.ts';
 import { Signing } from './migrations/0007-signing.ts';
 import { Limits } from './migrations/0008-limits.ts';
+import { Dashboard } from './migrations/0009-dashboard.ts';
 import { run } from './sql.ts';
 
-const migrations = [People, Login, Trading, Incident, Audit, Backup, Signing, Limits].map((migration) => ({
+const migrations = [People, Login, Trading, Incident, Audit, Backup, Signing, Limits, Dashboard].map((migration) => ({
   name: new migration(undefined as never, undefined as never).name ?? migration.name,
   class: migration,
 }));
+
+/** Every migration of this version, in order, as the table `schema_migration` names them. */
+export const migrationNames: readonly string[] = migrations.map(({ name }) => name);
 
 /**
  * Brings the schema up to date as the owner and grants the application's role what it needs, and no more. Two callers

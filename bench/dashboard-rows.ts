@@ -1,0 +1,85 @@
+import type pg from 'pg';
+
+const CHUNK = 50_000;
+const ACCOUNTS = 10_000;
+
+/** Fills an empty, migrated database with what a day of an installation leaves, evenly over the last 24 hours. */
+export async function fillDashboard(client: pg.Client, rows: { transactions: number; logins: number }): Promise<void> {
+  await client.query(PEOPLE, [ACCOUNTS]);
+  for (let from = 0; from < rows.transactions; from += CHUNK) {
+    const to = Math.min(from + CHUNK, rows.transactions) - 1;
+    await client.query(TRANSACTIONS, [from, to, rows.transactions, ACCOUNTS]);
+  }
+  for (let from = 0; from < rows.logins; from += CHUNK) {
+    await client.query(LOGINS, [from, Math.min(from + CHUNK, rows.logins) - 1, rows.logins, ACCOUNTS]);
+  }
+  await client.query(LOCKOUTS);
+  await client.query(REFUSALS);
+  await client.query(FACTORS);
+  await client.query('vacuum analyze');
+}
+
+const idOf = (n: string) => `('00000000-0000-7000-8000-' || lpad((${n})::text, 12, '0'))::uuid`;
+const timeOf = (n: string, all: string) => `clock_timestamp() - interval '24 hours' * (${all} - ${n}) / ${all}`;
+
+const PEOPLE = `
+  with person as (
+    insert into app_user (id, email, email_key, full_name, role)
+    select ${idOf('n')}, n || '@example.test', n || '@example.test', 'Person', 'customer' from generate_series(0, $1::int - 1) n
+    returning id)
+  insert into account (id, user_id, kind, name) select id, id, 'customer', 'Account' from person`;
+
+/** One in 25 above 0.6, one in 50 above 0.7; of those one in 40 is still held. */
+const TRANSACTIONS = `
+  insert into transaction (id, user_id, account_id, type, amount, currency, category, body_hash, status, code, score,
+    rule_set_version, reasons, features, first_status, first_body, t, created_at, held_at, review_by, finished_at, settings)
+  select gen_random_uuid(), ${idOf('n % $4')}, ${idOf('n % $4')},
+    (array['buy', 'sell', 'deposit', 'withdrawal', 'transfer'])[1 + n % 5], 1000 + n, 'USD', 'other', '\\x00',
+    d.status, case d.status when 'rejected' then 'review_rejected' end, d.score, 'v1',
+    jsonb_build_array(
+      jsonb_build_object('ruleId', 'amount_above_average', 'title', 'Amount above 2 times the 90-day average of its type',
+        'value', n::text, 'baseline', '1000', 'threshold', '2000', 'points', case when d.score >= 30 then 30 else 0 end),
+      jsonb_build_object('ruleId', 'velocity', 'title', 'More than 5 transactions within 3600 seconds', 'value', 7,
+        'baseline', null, 'threshold', 5, 'points', case when d.score >= 70 then 40 else 0 end),
+      jsonb_build_object('ruleId', 'unusual_category', 'title', 'Category of fewer than 2 % of the prior transactions',
+        'value', 0, 'baseline', 50, 'threshold', 2, 'points', case when d.score >= 90 then 20 else 0 end)),
+    '{"amountMinor": "100", "velocity": 3, "settledCount": 12, "settledSumMinor": "123456"}', 201, '{}',
+    d.at, d.at, case when d.score > 70 then d.at end, case when d.score > 70 then d.at + interval '24 hours' end,
+    case when d.status <> 'quarantined' then d.at end, '{}'
+   from (select n, ${timeOf('n', '$3::int')} as at,
+           case when n % 50 = 0 then 90 when n % 25 = 0 then 70 when n % 5 = 0 then 30 else 0 end as score,
+           case when n % 2000 = 0 then 'quarantined' when n % 100 = 0 then 'rejected' else 'settled' end as status
+           from generate_series($1::int, $2::int) n) d`;
+
+/** One in five with a wrong password, as under an attack. */
+const LOGINS = `
+  with subjects as (
+    insert into login_subject (subject)
+    select distinct sha256(convert_to((n % ($4::int * 2))::text, 'UTF8')) from generate_series($1::int, $2::int) n
+    on conflict do nothing)
+  insert into login (id, attempt_id, subject, user_id, status, channel, score, reasons, device, device_signature, ip,
+    network, user_agent, password_ok, settled_at, started_at, verdict_deadline, finished_at)
+  select gen_random_uuid(), gen_random_uuid(), sha256(convert_to((n % ($4::int * 2))::text, 'UTF8')),
+    case when n % ($4::int * 2) < $4::int then ${idOf('n % ($4::int * 2)')} end,
+    case when n % 5 = 0 then 'invalid_credentials' else 'authenticated' end, 'bearer', n % 60,
+    '[{"ruleId": "unusual_hour", "title": "Between 02:00 and 05:00 local time", "value": 3, "baseline": null, "threshold": null, "points": 20}]',
+    '{}', '\\x00', '192.0.2.1', (n % 200) || '.0.2.0/24', 'Mozilla/5.0', n % 5 <> 0, d.at, d.at, d.at, d.at
+   from (select n, ${timeOf('n', '$3::int')} as at from generate_series($1::int, $2::int) n) d`;
+
+const LOCKOUTS = `
+  insert into lockout (id, subject, user_id, started_at, locked_until)
+  select gen_random_uuid(), subject, null, clock_timestamp(), clock_timestamp() + interval '15 minutes'
+    from login_subject limit 2000`;
+
+/** Every minute of the day, of 50 callers and each kind. */
+const REFUSALS = `
+  insert into front_door_event (kind, bucket, window_start, route, network, cause, refusals, first_at, last_at)
+  select k, 'b' || caller, minute, 'GET /api/route/' || caller % 30, caller || '.0.2.0/24',
+    case when caller % 2 = 0 then 'malformed' else 'unknown_or_expired' end, 7, minute, minute
+   from unnest(array['rate_limited', 'session_invalid', 'signature_invalid']) k, generate_series(1, 50) caller,
+        generate_series(date_trunc('minute', clock_timestamp()) - interval '24 hours', clock_timestamp(), '1 minute') minute`;
+
+const FACTORS = `
+  insert into factor_attempt (id, challenge_kind, challenge_id, user_id, method, passed, created_at)
+  select gen_random_uuid(), 'login', gen_random_uuid(), ${idOf('n % 1000')}, 'totp', n % 3 = 0, ${timeOf('n', '50000')}
+   from generate_series(1, 50000) n`;
