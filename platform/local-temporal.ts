@@ -24,6 +24,8 @@ export interface LocalTemporalOptions extends Pick<FindTemporalOptions, 'env' | 
   /** Default: free ports. */
   readonly port?: number;
   readonly uiPort?: number;
+  /** URL of the codec server that the UI asks to decode payloads. */
+  readonly codecEndpoint?: string;
   /** Without the web UI, for tests. */
   readonly headless?: boolean;
   /** For tests: a CLI already found. */
@@ -59,7 +61,7 @@ export async function startLocalTemporal(options: LocalTemporalOptions): Promise
   const { PATH, HOME } = process.env;
   const { running } = await launch({
     command: cli.path,
-    args: serverArguments(file, port, uiPort),
+    args: serverArguments(file, port, uiPort, options.codecEndpoint),
     env: { PATH, HOME },
     log,
     stopSignal: 'SIGTERM',
@@ -83,7 +85,12 @@ export async function startLocalTemporal(options: LocalTemporalOptions): Promise
 }
 
 /** Each setting was measured, on two cores. */
-function serverArguments(file: string, port: number, uiPort: number | undefined): string[] {
+function serverArguments(
+  file: string,
+  port: number,
+  uiPort: number | undefined,
+  codecEndpoint: string | undefined,
+): string[] {
   const dynamic = {
     // The default of 20 polls a second on the one shard costs 50 ms a task.
     'history.transferProcessorMaxPollRPS': 10_000,
@@ -98,6 +105,7 @@ function serverArguments(file: string, port: number, uiPort: number | undefined)
     // Nothing acknowledged is lost with the process or the machine; the default journal is a third slower.
     ...['--sqlite-pragma', 'journal_mode=WAL', '--sqlite-pragma', 'synchronous=FULL'],
     ...(uiPort === undefined ? ['--headless'] : ['--ui-port', String(uiPort)]),
+    ...(codecEndpoint === undefined ? [] : ['--ui-codec-endpoint', codecEndpoint]),
     ...Object.entries(dynamic).flatMap(([key, value]) => ['--dynamic-config-value', `${key}=${value}`]),
     ...Object.entries(SEARCH_ATTRIBUTES).flatMap(([name, type]) => ['--search-attribute', `${name}=${type}`]),
     ...['--log-level', 'warn', '--color', 'never', '--disable-config-file', '--disable-config-env'],
