@@ -1,6 +1,7 @@
 import { MikroORM } from '@mikro-orm/postgresql';
 import type { Pool, PoolClient } from 'pg';
 import { entities } from './entities/index.ts';
+import { prepareStatements } from './prepared-statements.ts';
 import type { Tx } from './sql.ts';
 
 export interface OrmOptions {
@@ -16,6 +17,7 @@ export interface OrmOptions {
  * transactions to 30 s, so that a stuck peer cannot hold the pool.
  */
 export async function createOrm(options: OrmOptions) {
+  let pool: Pool | undefined;
   const orm = await MikroORM.init({
     clientUrl: options.databaseUrl,
     entities,
@@ -24,7 +26,11 @@ export async function createOrm(options: OrmOptions) {
       application_name: options.applicationName,
       connectionTimeoutMillis: 5_000,
       keepAlive: true,
-      onPoolCreated: giveBackLostConnections,
+      onPoolCreated(created: Pool) {
+        pool = created;
+        giveBackLostConnections(created);
+        prepareStatements(created);
+      },
       options:
         '-c lock_timeout=2000 -c statement_timeout=15000 -c idle_in_transaction_session_timeout=30000 -c timezone=UTC',
     },
@@ -38,6 +44,13 @@ export async function createOrm(options: OrmOptions) {
     fork: (): Tx => orm.em.fork(),
     /** Runs `work` in one READ COMMITTED transaction on a fork of its own. */
     transaction: <T>(work: (tx: Tx) => Promise<T>): Promise<T> => orm.em.fork().transactional(work),
+    /** Connections of this process, and callers that wait for one. */
+    pool: () => ({
+      max: options.poolMax,
+      total: pool?.totalCount ?? 0,
+      idle: pool?.idleCount ?? 0,
+      waiting: pool?.waitingCount ?? 0,
+    }),
     close: () => orm.close(true),
   };
 }
