@@ -2,13 +2,10 @@ import { type AccountOwner, lockOwner } from '../db/account-owners.ts';
 import { readMoment, storeFeatures } from '../db/account-state.ts';
 import { drawEmailCode } from '../db/factors.ts';
 import { openIncident } from '../db/incidents.ts';
-import { lockAccounts, postSettlement, reserve, settlementRefusal } from '../db/ledger.ts';
-import { quoteFor } from '../db/prices.ts';
-import { row, type Tx } from '../db/sql.ts';
+import { lockAccounts, postSettlement, reserve } from '../db/ledger.ts';
+import type { Tx } from '../db/sql.ts';
 import { insertTransaction, type NewTransaction, transactionView } from '../db/transactions.ts';
-import type { SettlementTerms } from '../domain/ledger.ts';
 import { offeredMethods } from '../domain/login.ts';
-import { priceOrder } from '../domain/quote.ts';
 import { requiredApprovals } from '../domain/review.ts';
 import { applySettlement, type FeatureState, fold, type TransactionFeatures } from '../domain/risk/features.ts';
 import { RULE_SET_V1 } from '../domain/risk/rule-set-v1.ts';
@@ -18,10 +15,11 @@ import {
   type TransactionAction,
   type TransactionAssessment,
 } from '../domain/risk/transaction-rules.ts';
-import { isTrade, type RejectionCode, type TransactionStatus } from '../domain/transaction.ts';
-import type { FollowUps, TransactionInput, TransactionRequest, TransactionSettings } from '../workflows/contract.ts';
+import type { TransactionStatus } from '../domain/transaction.ts';
+import type { FollowUps, TransactionInput } from '../workflows/contract.ts';
 import type { ActivityDeps } from './deps.ts';
 import { createTransactionLetters } from './transaction-letters.ts';
+import { type Offer, offerOf, recipientOf } from './transaction-offer.ts';
 
 /** What the first decision came to: a stored row, or a refusal that stored nothing but its trace. */
 export type Assessed =
@@ -174,65 +172,6 @@ const HTTP_STATUS_OF: Readonly<Record<TransactionStatus, number>> = {
   quarantined: 202,
   rejected: 422,
 };
-
-/** What the request comes to in money, and why it cannot be done if it cannot. */
-interface Offer {
-  code: RejectionCode | null;
-  terms: SettlementTerms | null;
-  price: bigint | null;
-}
-
-async function offerOf(
-  tx: Tx,
-  request: TransactionRequest,
-  settings: TransactionSettings,
-  recipient: string | null,
-): Promise<Offer> {
-  const rejected = (code: RejectionCode): Offer => ({ code, terms: null, price: null });
-  if (request.currency !== settings.baseCurrency) return rejected('currency_unsupported');
-  if (request.type === 'transfer' && recipient === null) return rejected('counterparty_unknown');
-  const priced = await amountOf(tx, request, settings);
-  if (typeof priced === 'string') return rejected(priced);
-  const terms: SettlementTerms = {
-    type: request.type,
-    accountId: request.accountId,
-    counterpartyAccountId: recipient,
-    currency: request.currency,
-    amount: priced.amount,
-    instrument: request.instrument,
-    quantity: request.quantity === null ? null : BigInt(request.quantity),
-  };
-  return { code: await settlementRefusal(tx, request.transactionId, terms), terms, price: priced.price };
-}
-
-async function amountOf(
-  tx: Tx,
-  request: TransactionRequest,
-  settings: TransactionSettings,
-): Promise<{ amount: bigint; price: bigint | null } | RejectionCode> {
-  const stated = request.amount === null ? null : BigInt(request.amount);
-  if (!isTrade(request.type)) return { amount: stated ?? 0n, price: null };
-  const priced = priceOrder(
-    {
-      type: request.type === 'buy' ? 'buy' : 'sell',
-      quantity: BigInt(request.quantity ?? 0),
-      priceLimit: request.priceLimit === null ? null : BigInt(request.priceLimit),
-      statedAmount: stated,
-    },
-    await quoteFor(tx, request.instrument ?? ''),
-    { maxAgeMs: settings.priceMaxAgeMs, currency: request.currency },
-  );
-  return priced.ok ? priced : priced.code;
-}
-
-/** The account a transfer goes to; null where there is none, or it is the sender's own. */
-async function recipientOf(tx: Tx, request: TransactionRequest): Promise<string | null> {
-  if (request.counterparty === null || request.counterparty === request.accountId) return null;
-  const found = await row<{ id: string }>(tx, `select id from account where id = $1 and kind = 'customer'`, [
-    request.counterparty,
-  ]);
-  return found?.id ?? null;
-}
 
 function newRow(
   { request, settings, virtual }: TransactionInput,

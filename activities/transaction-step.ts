@@ -5,7 +5,13 @@ import { lockAccounts } from '../db/ledger.ts';
 import { once } from '../db/once.ts';
 import { verdictsOf } from '../db/reviews.ts';
 import { iso, isoOrNull, type Tx } from '../db/sql.ts';
-import { findTransaction, lockTransaction, type TransactionRow, transactionView } from '../db/transactions.ts';
+import {
+  findTransaction,
+  lockTransaction,
+  type NewTransaction,
+  type TransactionRow,
+  transactionView,
+} from '../db/transactions.ts';
 import { scoreAsFraction } from '../domain/risk/score.ts';
 import type { FollowUps, TransactionState } from '../workflows/contract.ts';
 import type { AccountLanes } from './account-lanes.ts';
@@ -84,7 +90,7 @@ export function accountsOf(row: Pick<TransactionRow, 'account_id' | 'counterpart
 }
 
 /** What the workflow goes by. */
-export async function stateOf(tx: Tx, row: TransactionRow, followUps: FollowUps): Promise<TransactionState> {
+export async function stateOf(tx: Tx, row: NewTransaction, followUps: FollowUps): Promise<TransactionState> {
   const verdicts = row.held_at === null ? [] : await verdictsOf(tx, row.id);
   const approvers = new Set(verdicts.filter((one) => one.verdict === 'approve').map((one) => one.reviewerId));
   return {

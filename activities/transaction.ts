@@ -1,6 +1,6 @@
 import { once } from '../db/once.ts';
-import { findTransaction } from '../db/transactions.ts';
-import type { TransactionInput, TransactionState, TransactionVerdict } from '../workflows/contract.ts';
+import { findTransaction, type NewTransaction } from '../db/transactions.ts';
+import type { FollowUps, TransactionInput, TransactionState, TransactionVerdict } from '../workflows/contract.ts';
 import { createAccountLanes } from './account-lanes.ts';
 import { finalOnDataErrors } from './data-errors.ts';
 import type { ActivityDeps } from './deps.ts';
@@ -16,6 +16,8 @@ export interface AssessedTransaction {
   verdict: TransactionVerdict;
   state: TransactionState | null;
 }
+
+const NONE: FollowUps = { mails: [], incidents: [] };
 
 /** Everything a transaction's workflow does: one database transaction each, once per key, in its accounts' lanes. */
 export function createTransactionActivities(deps: ActivityDeps) {
@@ -39,14 +41,18 @@ export function createTransactionActivities(deps: ActivityDeps) {
       [...new Set(accounts)],
       () =>
         db.transaction(async (tx) => {
+          let stored: NewTransaction | undefined;
           const assessed = await once(tx, `transaction:${request.transactionId}:assess`, async () => {
-            const { refused, ...rest } = await decision.decide(tx, input);
-            return { refused, followUps: 'followUps' in rest ? rest.followUps : { mails: [], incidents: [] } };
+            const decided = await decision.decide(tx, input);
+            if (decided.refused !== null) return { refused: decided.refused, followUps: NONE };
+            stored = decided.stored;
+            return { refused: null, followUps: decided.followUps };
           });
           if (assessed.refused !== null) {
             return { verdict: { ...origin, kind: 'refused' as const, code: assessed.refused }, state: null };
           }
-          const row = await findTransaction(tx, request.transactionId);
+          // A repeat finds the row, which may have moved on since.
+          const row = stored ?? (await findTransaction(tx, request.transactionId));
           if (row === undefined) throw new Error(`transaction ${request.transactionId} is decided and not stored`);
           return {
             verdict: {

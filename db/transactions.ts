@@ -78,7 +78,7 @@ export async function insertTransaction(tx: Tx, value: NewTransaction): Promise<
        hold_after_step_up, methods, first_status, first_body, t, created_at, step_up_expires_at, held_at, review_by,
        required_approvals, finished_at, session_id, ip, request_id, settings, virtual, device_id)
      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, decode($14, 'hex'), $15, $16, $17, $18, $19::jsonb,
-       $20::jsonb, $21, $22::jsonb, $23, $24::jsonb, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35::jsonb, $36::jsonb,
+       $20::jsonb, $21, $22::jsonb, $23, $24::json, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35::jsonb, $36::jsonb,
        (select device_id from session where id = $32))`,
     [
       value.id,

@@ -76,7 +76,7 @@ export class Trading extends Migration {
         hold_after_step_up boolean not null default false,
         methods jsonb not null default '[]',
         first_status integer not null,
-        first_body jsonb not null,
+        first_body json not null,
         t timestamptz not null,
         created_at timestamptz not null default clock_timestamp(),
         step_up_expires_at timestamptz,
@@ -102,7 +102,8 @@ export class Trading extends Migration {
       create index transaction_held on transaction (review_by) where status = 'quarantined';
       comment on column transaction.instrument_id is
         'no foreign key: a rejected order is kept even when it names an instrument that does not exist';
-      comment on column transaction.first_body is 'the answer of the first call, given again under the same Idempotency-Key';
+      comment on column transaction.first_body is
+        'the answer of the first call, given again under the same Idempotency-Key; json keeps it to the letter';
 
       create table reservation (
         transaction_id uuid primary key references transaction,

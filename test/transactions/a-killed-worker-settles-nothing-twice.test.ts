@@ -49,7 +49,7 @@ describe('a worker that is killed in the middle of its work', () => {
     });
     isOver = true;
     await killing;
-    expect(answers.map((answer) => answer.status)).toEqual(Array(60).fill(201));
+    expect(answers.map((answer) => answer.body.status ?? answer.body)).toEqual(Array(60).fill('settled'));
     expect(await settledCount()).toBe(60);
     expect(await trading.ledgerFaults()).toEqual([]);
     for (const trader of traders) expect((await trader.portfolio()).cash[0].balance).toBe('1000.00');

@@ -61,4 +61,18 @@ describe('decisions of one account, in one process and in two', () => {
     const points = await Promise.all(results.map((result) => trading.points(result.state?.view.transactionId ?? '')));
     expect(points.filter((one) => one.velocity === 40)).toHaveLength(15);
   });
+
+  it('the same decision taken up by ten processes, and once more later, is one decision', async () => {
+    const trader = await trading.trader('1000.00');
+    const input = transactionInput(trader);
+    const results = await Promise.all(
+      Array.from({ length: 10 }, () => transactionActivities(stack, stack.db).assessTransaction(input)),
+    );
+    const later = await transactionActivities(stack, stack.db).assessTransaction(input);
+    expect(new Set([...results, later].map((result) => JSON.stringify(result.verdict))).size).toBe(1);
+    expect(await trading.postings(input.request.transactionId)).toHaveLength(1);
+    expect((await trader.portfolio()).cash[0].balance).toBe('999.00');
+    const steps = await trading.audit(input.request.transactionId);
+    expect(steps.map((entry) => entry.action)).toEqual(['transaction.settled']);
+  });
 });

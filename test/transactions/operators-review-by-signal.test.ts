@@ -84,7 +84,8 @@ describe('an operator reviews with the Temporal CLI, and proves who they are', (
     );
     expect((await trader.get(id)).body.status).toBe('quarantined');
 
-    await signal(id, signed(reviewer.userId, code));
+    const other = await stack.people.signedIn('reviewer');
+    await signal(id, signed(other.userId, stack.people.totpCode(other.totpSecret)));
     await eventually(async () => (await trader.get(id)).body.status === 'settled');
   });
 

@@ -1,0 +1,67 @@
+import { settlementRefusal } from '../db/ledger.ts';
+import { quoteFor } from '../db/prices.ts';
+import { row, type Tx } from '../db/sql.ts';
+import type { SettlementTerms } from '../domain/ledger.ts';
+import { priceOrder } from '../domain/quote.ts';
+import { isTrade, type RejectionCode } from '../domain/transaction.ts';
+import type { TransactionRequest, TransactionSettings } from '../workflows/contract.ts';
+
+/** What the request comes to in money, and why it cannot be done if it cannot. */
+export interface Offer {
+  code: RejectionCode | null;
+  terms: SettlementTerms | null;
+  price: bigint | null;
+}
+
+/** Prices the request and asks whether it could be settled. The accounts are locked. */
+export async function offerOf(
+  tx: Tx,
+  request: TransactionRequest,
+  settings: TransactionSettings,
+  recipient: string | null,
+): Promise<Offer> {
+  const rejected = (code: RejectionCode): Offer => ({ code, terms: null, price: null });
+  if (request.currency !== settings.baseCurrency) return rejected('currency_unsupported');
+  if (request.type === 'transfer' && recipient === null) return rejected('counterparty_unknown');
+  const priced = await amountOf(tx, request, settings);
+  if (typeof priced === 'string') return rejected(priced);
+  const terms: SettlementTerms = {
+    type: request.type,
+    accountId: request.accountId,
+    counterpartyAccountId: recipient,
+    currency: request.currency,
+    amount: priced.amount,
+    instrument: request.instrument,
+    quantity: request.quantity === null ? null : BigInt(request.quantity),
+  };
+  return { code: await settlementRefusal(tx, request.transactionId, terms), terms, price: priced.price };
+}
+
+async function amountOf(
+  tx: Tx,
+  request: TransactionRequest,
+  settings: TransactionSettings,
+): Promise<{ amount: bigint; price: bigint | null } | RejectionCode> {
+  const stated = request.amount === null ? null : BigInt(request.amount);
+  if (!isTrade(request.type)) return { amount: stated ?? 0n, price: null };
+  const priced = priceOrder(
+    {
+      type: request.type === 'buy' ? 'buy' : 'sell',
+      quantity: BigInt(request.quantity ?? 0),
+      priceLimit: request.priceLimit === null ? null : BigInt(request.priceLimit),
+      statedAmount: stated,
+    },
+    await quoteFor(tx, request.instrument ?? ''),
+    { maxAgeMs: settings.priceMaxAgeMs, currency: request.currency },
+  );
+  return priced.ok ? priced : priced.code;
+}
+
+/** The account a transfer goes to; null where there is none, or it is the sender's own. */
+export async function recipientOf(tx: Tx, request: TransactionRequest): Promise<string | null> {
+  if (request.counterparty === null || request.counterparty === request.accountId) return null;
+  const found = await row<{ id: string }>(tx, `select id from account where id = $1 and kind = 'customer'`, [
+    request.counterparty,
+  ]);
+  return found?.id ?? null;
+}
