@@ -1,3 +1,4 @@
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import {
   allHandlersFinished,
   CancellationScope,
@@ -163,17 +164,23 @@ async function startConsequences(
   const { queues } = settings;
   if (lockout !== null) {
     const child: LockoutInput = { ...lockout, userTag, queues };
-    await startChild('lockout', {
-      workflowId: workflowIds.lockout(lockout.lockoutId),
-      taskQueue: queues.background,
-      args: [child],
-      parentClosePolicy: ParentClosePolicy.ABANDON,
-      staticSummary: 'Lockout',
-      typedSearchAttributes: [
-        { key: searchAttributes.user, value: userTag },
-        { key: searchAttributes.status, value: 'locked' },
-      ],
-    });
+    try {
+      await startChild('lockout', {
+        workflowId: workflowIds.lockout(lockout.lockoutId),
+        taskQueue: queues.background,
+        args: [child],
+        parentClosePolicy: ParentClosePolicy.ABANDON,
+        workflowIdReusePolicy: 'REJECT_DUPLICATE',
+        staticSummary: 'Lockout',
+        typedSearchAttributes: [
+          { key: searchAttributes.user, value: userTag },
+          { key: searchAttributes.status, value: 'locked' },
+        ],
+      });
+    } catch (error) {
+      // An operator reset this login, or `reconcile` was first: the lock has its workflow.
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    }
   }
   await startFollowUps({ incidents }, { queues, userTag });
 }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { oneRow, row, rows, run } from '../../db/sql.ts';
@@ -131,6 +132,32 @@ describe('login workflow', () => {
     const refused = await submit(body.loginId, stack.mail.codesFor(person.email)[0] ?? '');
     expect([423, 410]).toContain(refused.status);
     expect(await openSessions(body.loginId)).toHaveLength(0);
+  });
+
+  it('may be reset by an operator: nothing happens twice', async () => {
+    const person = await stack.people.register();
+    for (let i = 0; i < 5; i += 1) await stack.people.login({ ...person, password: 'a wrong password indeed' });
+    await stack.mail.waitFor(person.email, { subject: /locked/ });
+    const { id } = await latest(person.email);
+    const handle = stack.temporal.workflow.getHandle(`login:${id}`);
+    await handle.result();
+    const { events } = await handle.fetchHistory();
+    const firstTask = events?.find(({ workflowTaskCompletedEventAttributes }) => workflowTaskCompletedEventAttributes);
+    await stack.temporal.workflowService.resetWorkflowExecution({
+      namespace: 'default',
+      workflowExecution: { workflowId: `login:${id}` },
+      reason: 'a test',
+      workflowTaskFinishEventId: firstTask?.eventId ?? null,
+      requestId: randomUUID(),
+    });
+    expect(await handle.result()).toMatchObject({ status: 'locked' });
+    const traces = await rows(
+      stack.db.fork(),
+      `select 1 from audit_entry where action = 'lockout.started' and entry::jsonb #>> '{details,loginId}' = $1`,
+      [id],
+    );
+    expect(traces).toHaveLength(1);
+    expect(stack.mail.to(person.email).filter(({ subject }) => /locked/.test(subject))).toHaveLength(1);
   });
 
   it('shows operators its state, without telling who it is', async () => {
