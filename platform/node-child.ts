@@ -18,14 +18,20 @@ export interface NodeChild extends RunningProcess {
 }
 
 /**
+ * Measured on a worker after 400 transactions: 257 MB with these flags and two malloc arenas, 527 MB without. V8 would
+ * let the young generation of each of its threads grow far beyond what lives in it.
+ */
+const SMALL_HEAP = ['--max-semi-space-size=4'];
+
+/**
  * Runs a module of this project as a process of its own and waits for its message `{type: 'ready', url?}`.
  * @throws with the end of its log when it ends first or stays silent.
  */
 export async function startNodeChild(options: NodeChildOptions): Promise<NodeChild> {
   const { child, running } = await launch({
     command: process.execPath,
-    args: [options.module],
-    env: options.env,
+    args: [...SMALL_HEAP, options.module],
+    env: { MALLOC_ARENA_MAX: '2', ...options.env },
     log: options.log,
     stopSignal: 'SIGTERM',
     stopTimeout: 12_000,
