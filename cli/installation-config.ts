@@ -11,11 +11,11 @@ import { type GeneratedSecrets, withSecrets } from '../platform/secrets.ts';
  *
  * @throws ConfigError when neither of the two says enough
  */
-export function installationConfig(dataDir: string): Config {
+export function installationConfig(dataDir: string, given: NodeJS.ProcessEnv = process.env): Config {
   const folder = resolve(dataDir);
   const secrets = readJsonFile<GeneratedSecrets>(join(folder, 'secrets.json'));
   const endpoints = readJsonFile<Endpoints>(join(folder, 'endpoints.json'));
-  const env = secrets ? withSecrets(process.env, secrets) : process.env;
+  const env = secrets ? withSecrets(given, secrets) : given;
   return loadConfig({
     ...(env.DATABASE_URL ? {} : recordedUrls(folder)),
     ...withoutEmpty(env),

@@ -1,15 +1,16 @@
 import { Command } from 'commander';
 import { ConfigError } from '../platform/config.ts';
-import { readSecretFiles } from '../platform/secret-files.ts';
 import { registerAdmin } from './admin.ts';
 import { registerApi } from './api.ts';
 import { registerAudit } from './audit.ts';
 import { registerBackup } from './backup.ts';
 import { registerDatabase } from './database.ts';
 import { registerDemo } from './demo.ts';
+import { registerDoctor } from './doctor.ts';
 import { registerMigrate } from './migrate.ts';
 import { registerPrices } from './prices.ts';
 import { registerReplay } from './replay.ts';
+import { readSecretFiles } from './secret-files.ts';
 import { registerStart } from './start.ts';
 import { registerUsers } from './users.ts';
 import { registerWorker } from './worker.ts';
@@ -29,6 +30,7 @@ for (const register of [
   registerBackup,
   registerReplay,
   registerDemo,
+  registerDoctor,
 ])
   register(program);
 

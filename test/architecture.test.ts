@@ -51,6 +51,7 @@ const LAYERS: Readonly<Record<string, Layer>> = {
       'workflows/contract.ts',
       'workflows/search-attributes.ts',
       'temporal/connection.ts',
+      'temporal/pollers.ts',
     ],
     packages: ANY,
     notPackages: WORKER_PACKAGES,

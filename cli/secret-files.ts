@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { ConfigError, configurationVariables } from './config.ts';
+import { ConfigError, configurationVariables } from '../platform/config.ts';
 
 /** What single commands read beside the configuration. */
 const OF_COMMANDS = ['DATABASE_ADMIN_URL', 'RESTORE_DATABASE_URL'];
