@@ -121,7 +121,8 @@ function listen(server: Server, port: number, host: string): Promise<string> {
   });
 }
 
-async function main(): Promise<void> {
+/** Runs one API process, configured by the environment, until a signal. @throws ConfigError, KeyringError */
+export async function main(): Promise<void> {
   const config = loadConfig(process.env);
   const log = createLogger({ level: config.logLevel, name: 'api' });
   const shutdown = createShutdown({ log, timeout: config.shutdownTimeout + 2_000 });
