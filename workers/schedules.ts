@@ -78,6 +78,10 @@ function schedulesOf({ prefix, queues, backupTimeZone: timezone = 'UTC' }: Sched
   ];
 }
 
+/** What a namespace holds of an installation whose worker has booted. */
+export const scheduleIds = (settings: ScheduleSettings): string[] =>
+  schedulesOf(settings).map(({ scheduleId }) => scheduleId);
+
 /** Creates the schedules, or brings existing ones up to this version; an operator's pause is kept. */
 export async function ensureSchedules(client: Client, settings: ScheduleSettings): Promise<void> {
   for (const schedule of schedulesOf(settings)) {
