@@ -6,6 +6,7 @@ export function registerApi(program: Command): void {
     .command('api')
     .description('run one API process against the PostgreSQL and Temporal that the environment names')
     .action(async () => {
-      await import('../api/main.ts');
+      const { main } = await import('../api/main.ts');
+      await main();
     });
 }

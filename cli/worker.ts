@@ -6,6 +6,7 @@ export function registerWorker(program: Command): void {
     .command('worker')
     .description('run one worker process against the PostgreSQL and Temporal that the environment names')
     .action(async () => {
-      await import('../workers/main.ts');
+      const { main } = await import('../workers/main.ts');
+      await main();
     });
 }

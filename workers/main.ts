@@ -153,7 +153,8 @@ export async function startWorkerProcess({ config, log, workflowBundle, schedule
 
 export type WorkerProcess = Awaited<ReturnType<typeof startWorkerProcess>>;
 
-async function main(): Promise<void> {
+/** Runs one worker process, configured by the environment, until a signal. @throws ConfigError, KeyringError */
+export async function main(): Promise<void> {
   const config = loadConfig(process.env);
   const log = createLogger({ level: config.logLevel, name: 'worker' });
   Runtime.install({
