@@ -12,7 +12,7 @@ export interface CountingRules {
 /** Wider than the lockout, so that the lock is what a guesser meets; it bounds what is recorded while locked. */
 export const LOGIN_THROTTLE = { attempts: 60, windowMs: 900_000 } as const;
 
-/** How long a parallel attempt waits for a place, and how long a success keeps the place it overlapped with others in. */
+/** How long a parallel attempt waits for a place. */
 export const PARALLEL_WAIT_MS = 2_000;
 
 /** Everything of an attempt that is known before its password is checked. */
@@ -54,7 +54,8 @@ export function loginSubject(keyring: Keyring, email: string): Buffer {
  * Reserves the right to check one password and records the attempt, in one statement. Any number of parallel calls, in
  * any number of processes, get `threshold` reservations.
  *
- * @param pendingMs how long an attempt that nobody settles keeps its place: VERDICT_TIMEOUT
+ * @param pendingMs how long an attempt that nobody settles keeps its place, and how long a success keeps the one that it
+ *   overlapped with wrong passwords in: VERDICT_TIMEOUT
  */
 export async function reserveAttempt(
   tx: Tx,
@@ -81,7 +82,7 @@ export async function reserveAttempt(
       rules.threshold,
       rules.windowMs,
       pendingMs,
-      PARALLEL_WAIT_MS,
+      pendingMs,
       LOGIN_THROTTLE.attempts,
       LOGIN_THROTTLE.windowMs,
     ],

@@ -2,8 +2,8 @@ import { Migration } from '@mikro-orm/migrations';
 
 /**
  * Reserves the right to check one password, under the lock of the subject's row and before anything is hashed. A place is
- * taken by a failure of the window, by an attempt under way, and by a success that overlapped with one of those (for as
- * long as parallel attempts wait): so a burst costs `p_threshold` hashes, whatever passwords it holds. The caller inserts
+ * taken by a failure of the window, by an attempt under way, and by a success that overlapped with one of those (for
+ * `p_burst`, since parallel attempts may still come): so a burst costs `p_threshold` hashes, whatever passwords it holds. The caller inserts
  * the row of `login` in the same statement.
  */
 const RESERVE = `
