@@ -86,10 +86,13 @@ const SPEND = `
  * Keeps partitions from the oldest time that still passes to three ahead of now, and drops the others 360 s after their
  * upper bound: a minute more than a signature lives, so that no clock that is a little off can replay one. It takes no
  * parameters: the application's role, which may run it, could otherwise have live nonces dropped.
+ *
+ * While it waits for its lock every signed request waits behind it, and a backup holds a lock on every table for as long as
+ * it dumps: so it gives up soon and comes again. Three partitions ahead are half an hour of patience.
  */
 const MAINTAIN = `
   create function request_nonce_maintain() returns table (created integer, dropped integer, strays bigint)
-    language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+    language plpgsql security definer set search_path = pg_catalog, public, pg_temp set lock_timeout = '250ms' as $$
   declare
     t double precision;
     width constant integer := 600;

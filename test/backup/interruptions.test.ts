@@ -125,6 +125,32 @@ describe('a restore drill that is stopped on the way', () => {
   });
 });
 
+describe('a dump that takes long', () => {
+  it('does not hold up signed requests behind the maintenance of nonces, which waits for it', async () => {
+    const release = Promise.withResolvers<void>();
+    const locked = Promise.withResolvers<void>();
+    // What pg_dump holds on every table until its end.
+    const dumping = fixture.ownerDb.transaction(async (tx) => {
+      await run(tx, 'lock table request_nonce in access share mode');
+      locked.resolve();
+      await release.promise;
+    });
+    await locked.promise;
+    const maintenance = run(fixture.db.fork(), 'select request_nonce_maintain()').catch((error: unknown) => error);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const started = performance.now();
+    await rows(fixture.db.fork(), 'select outcome from request_nonce_spend($1, $1, $1, $2)', [
+      uuidV7(),
+      String(Math.floor(Date.now() / 1_000)),
+    ]);
+    expect(performance.now() - started).toBeLessThan(1_000);
+    expect(await maintenance).toBeInstanceOf(Error);
+    release.resolve();
+    await dumping;
+    await run(fixture.db.fork(), 'select request_nonce_maintain()');
+  });
+});
+
 describe('[B3] clean-up', () => {
   it('deletes what is older than 30 days, each with an audit entry, and keeps the rest', async () => {
     const [old, young] = [await fixture.backup(), await fixture.backup()];
