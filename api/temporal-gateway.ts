@@ -1,4 +1,11 @@
-import { WithStartWorkflowOperation, WorkflowNotFoundError } from '@temporalio/client';
+import {
+  TerminatedFailure,
+  WithStartWorkflowOperation,
+  WorkflowExecutionAlreadyStartedError,
+  WorkflowFailedError,
+  type WorkflowHandle,
+  WorkflowNotFoundError,
+} from '@temporalio/client';
 import { DomainError } from '../domain/errors.ts';
 import type { TemporalClient } from '../temporal/connection.ts';
 import type * as contract from '../workflows/contract.ts';
@@ -89,22 +96,29 @@ export function createTemporalGateway({ temporal, queues, verdictTimeoutMs }: Ga
           .executeUpdate(loginResendCode, { args: [resendId], updateId: resendId }),
       ),
 
-    /** Starts `transaction:{transactionId}` or meets the one that runs, and waits for its verdict. */
+    /** Starts `transaction:{transactionId}` or meets the one that runs or ran, and waits for its verdict. */
     transaction: (input: contract.TransactionInput): Promise<contract.TransactionVerdict> =>
-      bounded(() =>
-        workflow.executeUpdateWithStart(transactionVerdict, {
-          updateId: VERDICT_UPDATE_ID,
-          startWorkflowOperation: new WithStartWorkflowOperation('transaction', {
-            workflowId: workflowIds.transaction(input.request.transactionId),
-            taskQueue: queues.decisions,
-            args: [input],
-            workflowIdConflictPolicy: 'USE_EXISTING',
-            workflowIdReusePolicy: 'REJECT_DUPLICATE',
-            staticSummary: `${input.request.type} for account ${input.request.accountId}`,
-            typedSearchAttributes: [{ key: searchAttributes.user, value: input.userTag }],
-          }),
-        }),
-      ),
+      bounded(async () => {
+        const workflowId = workflowIds.transaction(input.request.transactionId);
+        try {
+          return await workflow.executeUpdateWithStart(transactionVerdict, {
+            updateId: VERDICT_UPDATE_ID,
+            startWorkflowOperation: new WithStartWorkflowOperation('transaction', {
+              workflowId,
+              taskQueue: queues.decisions,
+              args: [input],
+              workflowIdConflictPolicy: 'USE_EXISTING',
+              workflowIdReusePolicy: 'REJECT_DUPLICATE',
+              staticSummary: `${input.request.type} for account ${input.request.accountId}`,
+              typedSearchAttributes: [{ key: searchAttributes.user, value: input.userTag }],
+            }),
+          });
+        } catch (error) {
+          // It ended without having seen this update, which can be lost with a worker: its result says the same.
+          if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+          return (await resultOf(workflow.getHandle(workflowId))).verdict;
+        }
+      }),
 
     submitTransactionFactor: (transactionId: string, attemptId: string): Promise<contract.TransactionFactorOutcome> =>
       bounded(() =>
@@ -218,6 +232,18 @@ async function pollersOf(temporal: TemporalClient, queue: string, timeoutMs: num
   );
   const seenAt = (pollers ?? []).map((poller) => Number(poller.lastAccessTime?.seconds ?? 0) * 1000);
   return seenAt.filter((at) => at > Date.now() - POLLER_FRESH_MS).length;
+}
+
+/** @throws DomainError `cancelled` when an operator ended the workflow before it was decided */
+async function resultOf(handle: WorkflowHandle): Promise<contract.TransactionResult> {
+  try {
+    return await handle.result();
+  } catch (error) {
+    if (error instanceof WorkflowFailedError && error.cause instanceof TerminatedFailure) {
+      throw new DomainError('cancelled', 'It was ended before it was decided; nothing was moved. Use a new key.');
+    }
+    throw error;
+  }
 }
 
 /** The outcome of an update, or `closed` when the workflow runs no more. */

@@ -204,6 +204,12 @@ export type TransactionFactorOutcome =
   /** It waits for no factor (any more); null where nothing was stored. */
   | { kind: 'closed'; body: TransactionView | null };
 
+/** What the workflow returns: the verdict again, for a request that met it after its end, and where it ended. */
+export interface TransactionResult {
+  verdict: TransactionVerdict;
+  view: TransactionView | null;
+}
+
 export const transactionVerdict = defineUpdate<TransactionVerdict>('verdict');
 export const transactionSubmitFactor = defineUpdate<TransactionFactorOutcome, [factorAttemptId: string]>(
   'submitFactor',

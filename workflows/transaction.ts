@@ -11,9 +11,9 @@ import {
   type ResendOutcome,
   type TransactionFactorOutcome,
   type TransactionInput,
+  type TransactionResult,
   type TransactionState,
   type TransactionVerdict,
-  type TransactionView,
   transactionCancel,
   transactionLapse,
   transactionResendCode,
@@ -44,7 +44,7 @@ const GRACE_MS = 1_000;
  * it, hold for a reviewer where the score does, settle or reject. Handlers only enqueue; the one loop below takes what
  * arrived in its order and decides by the stored state, never by what woke it.
  */
-export async function transaction(input: TransactionInput): Promise<TransactionView | null> {
+export async function transaction(input: TransactionInput): Promise<TransactionResult> {
   const { transactionId } = input.request;
   const run = input.resume?.sequence ?? 0;
   const arrivals: Arrival[] = [];
@@ -91,7 +91,7 @@ export async function transaction(input: TransactionInput): Promise<TransactionV
     await begin();
     while (state !== null && !isFinal(state.view.status)) await nextStep(state);
     await drain();
-    return state?.view ?? null;
+    return { verdict: verdict as TransactionVerdict, view: state?.view ?? null };
   });
 
   /** Decides, or takes up again what an earlier run decided; a mailed code is on its way before anybody is answered. */

@@ -123,7 +123,7 @@ describe('a held transaction ends by a reviewer, its owner or the clock', () => 
     const settled = await trader.withdraw('1.00');
     expect((await decide(settled.body.transactionId, 'approve')).body.code).toBe('already_decided');
     const id = await trading.held(await trading.trader('600.00'));
-    for (const reason of ['', '   ', undefined, 'x'.repeat(1001), 'a\u0000b', '\ud800']) {
+    for (const reason of ['', '   ', null, 'x'.repeat(1001), 'a\u0000b', '\ud800']) {
       expect((await decide(id, 'approve', reviewer, reason)).status).toBe(400);
     }
     expect((await decide('00000000-0000-4000-8000-000000000000', 'approve')).status).toBe(404);

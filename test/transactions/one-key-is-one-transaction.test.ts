@@ -1,7 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { bodyHash, transactionBody } from '../../api/transaction-body.ts';
+import { transactionIdFor } from '../../security/tokens.ts';
+import { taskQueues, workflowIds } from '../../workflows/contract.ts';
 import { createStack, type Stack } from '../helpers/stack.ts';
-import { createTrading, type Trading } from '../helpers/trading.ts';
+import { createTrading, type Trader, type Trading } from '../helpers/trading.ts';
+import { transactionInput } from '../helpers/transaction-activities.ts';
 
 describe('an Idempotency-Key names one transaction', () => {
   let stack: Stack;
@@ -97,6 +101,43 @@ describe('an Idempotency-Key names one transaction', () => {
     const again = await trader.withdraw('1.00', {}, key);
     expect([again.status, again.headers.get('idempotency-replayed')]).toEqual([403, 'true']);
     expect((await trader.withdraw('2.00', {}, key)).status).toBe(409);
+    expect(await trading.count(trader.accountId)).toBe(0);
+  });
+
+  /** Starts the workflow as the API does, but without the update that waits for its verdict. */
+  async function startUnheard(trader: Trader, key: string) {
+    const body = transactionBody.parse({ type: 'withdrawal', amount: '1.00', currency: 'USD' });
+    const transactionId = transactionIdFor(stack.keyring, trader.userId, 'POST /api/transactions', key);
+    const queues = taskQueues(stack.config.taskQueuePrefix);
+    return stack.temporal.workflow.start('transaction', {
+      workflowId: workflowIds.transaction(transactionId),
+      taskQueue: queues.decisions,
+      args: [transactionInput(trader, { transactionId, bodyHash: bodyHash(body) }, queues)],
+    });
+  }
+
+  it('a workflow that ended without having heard of the request still gives its verdict', async () => {
+    const trader = await trading.trader();
+    await stack.ownerDb.orm.em
+      .fork()
+      .getConnection()
+      .execute(`update app_user set restricted_at = now() where id = '${trader.userId}'`);
+    const key = randomUUID();
+    await (await startUnheard(trader, key)).result();
+    const answer = await trader.withdraw('1.00', {}, key);
+    expect([answer.status, answer.body.code]).toEqual([403, 'account_restricted']);
+    expect((await trader.withdraw('2.00', {}, key)).status).toBe(409);
+  });
+
+  it('a workflow that an operator ended before it decided says so', async () => {
+    const trader = await trading.trader();
+    const key = randomUUID();
+    await stack.stopWorker();
+    const handle = await startUnheard(trader, key);
+    await handle.terminate('test');
+    await stack.startWorker();
+    const answer = await trader.withdraw('1.00', {}, key);
+    expect([answer.status, answer.body.code]).toEqual([422, 'cancelled']);
     expect(await trading.count(trader.accountId)).toBe(0);
   });
 

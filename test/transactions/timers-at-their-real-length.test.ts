@@ -99,7 +99,7 @@ describe('timers of a transaction at their real length', () => {
     const { id, handle, startedAt } = await hold(trader);
     await env.sleep(23 * HOUR);
     expect((await trading.stored(id)).status).toBe('quarantined');
-    expect(await handle.result()).toMatchObject({ status: 'rejected', code: 'review_expired' });
+    expect(await handle.result()).toMatchObject({ view: { status: 'rejected', code: 'review_expired' } });
     expect(await waited(startedAt)).toBeGreaterThanOrEqual(24 * HOUR);
     expect(await waited(startedAt)).toBeLessThan(24 * HOUR + MINUTE);
     expect((await trader.portfolio()).cash[0]).toMatchObject({ balance: '1000.00', reserved: '0.00' });
@@ -110,7 +110,7 @@ describe('timers of a transaction at their real length', () => {
     const { id, handle, startedAt } = await hold(trader);
     await env.sleep(HOUR);
     await record(id, 'approve');
-    expect(await handle.result()).toMatchObject({ status: 'settled' });
+    expect(await handle.result()).toMatchObject({ view: { status: 'settled' } });
     expect(await waited(startedAt)).toBeGreaterThanOrEqual(24 * HOUR);
     expect((await trader.portfolio()).cash[0]).toMatchObject({ balance: '500.00', reserved: '0.00' });
     expect(await trading.ledgerFaults()).toEqual([]);
@@ -131,7 +131,7 @@ describe('timers of a transaction at their real length', () => {
     await handle.signal(transactionReview, { verdictId });
     await env.sleep(MINUTE);
     expect((await trading.stored(id)).status).toBe('quarantined');
-    expect(await handle.result()).toMatchObject({ status: 'rejected', code: 'review_expired' });
+    expect(await handle.result()).toMatchObject({ view: { status: 'rejected', code: 'review_expired' } });
   });
 
   it('a signal with its verdict ends the hold at once', async () => {
@@ -139,7 +139,7 @@ describe('timers of a transaction at their real length', () => {
     const { id, handle, startedAt } = await hold(trader);
     await env.sleep(5 * HOUR);
     await handle.signal(transactionReview, { verdictId: await record(id, 'reject') });
-    expect(await handle.result()).toMatchObject({ status: 'rejected', code: 'review_rejected' });
+    expect(await handle.result()).toMatchObject({ view: { status: 'rejected', code: 'review_rejected' } });
     expect(await waited(startedAt)).toBeLessThan(6 * HOUR);
   });
 
@@ -148,7 +148,7 @@ describe('timers of a transaction at their real length', () => {
     const { id, handle, startedAt } = await start(transactionInput(trader, { amount: '1000001' }, QUEUES));
     await env.sleep(14 * MINUTE);
     expect((await trading.stored(id)).status).toBe('step_up_required');
-    expect(await handle.result()).toMatchObject({ status: 'rejected', code: 'step_up_expired' });
+    expect(await handle.result()).toMatchObject({ view: { status: 'rejected', code: 'step_up_expired' } });
     expect(await waited(startedAt)).toBeGreaterThanOrEqual(15 * MINUTE);
     expect(await waited(startedAt)).toBeLessThan(16 * MINUTE);
     expect((await trader.portfolio()).cash[0]).toMatchObject({ reserved: '0.00' });
@@ -166,7 +166,7 @@ describe('timers of a transaction at their real length', () => {
       body: { status: 'quarantined' },
     });
     const heldAt = await env.currentTimeMs();
-    expect(await handle.result()).toMatchObject({ code: 'review_expired' });
+    expect(await handle.result()).toMatchObject({ view: { code: 'review_expired' } });
     expect(await waited(heldAt)).toBeGreaterThan(24 * HOUR - MINUTE);
   });
 
