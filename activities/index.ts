@@ -1,3 +1,4 @@
+import { createAlertActivities } from './alerts.ts';
 import { createAuditActivities } from './audit.ts';
 import { createBackupActivities } from './backup.ts';
 import type { ActivityDeps } from './deps.ts';
@@ -12,6 +13,7 @@ import { createTransactionActivities } from './transaction.ts';
 /** All activities, by the names under which histories know them. */
 export function createActivities(deps: ActivityDeps) {
   return {
+    ...createAlertActivities(deps),
     ...createAuditActivities(deps),
     ...createBackupActivities(deps),
     ...createIncidentActivities(deps),

@@ -8,9 +8,11 @@ import type { Guards } from './guards.ts';
 import { securityHeaders } from './middleware/transport.ts';
 import { problemReply, validationError } from './problem.ts';
 import type { Cookie, Principal, Reply, RequestFacts, Route, RouteContext } from './route.ts';
+import type { Telemetry } from './telemetry.ts';
 
 export interface AppDeps extends Guards {
   log: Logger;
+  telemetry: Pick<Telemetry, 'observe' | 'unexpectedError'>;
   routes: readonly Route[];
 }
 
@@ -71,6 +73,7 @@ async function serve(deps: AppDeps, route: Route, req: Request, res: Response): 
   const facts = deps.requestFacts(req);
   const started = performance.now();
   let principal: Principal | undefined;
+  let streaming: Promise<void> | undefined;
   try {
     principal = await admit(deps, route, req, facts);
     const raw = Buffer.isBuffer(req.body) ? req.body : Buffer.alloc(0);
@@ -83,10 +86,16 @@ async function serve(deps: AppDeps, route: Route, req: Request, res: Response): 
       principal,
       request: facts,
     };
-    send(deps, res, facts, await route.handler(context));
+    const reply = await route.handler(context);
+    if (reply.stream === undefined) send(deps, res, facts, reply);
+    else streaming = stream(res, facts, reply, reply.stream);
   } catch (error) {
-    answerError(deps, res, facts, error);
+    answerError(deps, res, facts, error, `${req.method} ${route.path}`);
   } finally {
+    const ms = performance.now() - started;
+    // Of a stream its first byte is timed: how long somebody watches is no latency.
+    deps.telemetry.observe({ method: route.method.toUpperCase(), route: route.path, status: res.statusCode, ms });
+    await streaming;
     deps.log.info(
       {
         requestId: facts.requestId,
@@ -116,7 +125,7 @@ async function admit(deps: AppDeps, route: Route, req: Request, facts: RequestFa
       const network = networkKey(facts.ip ?? '');
       await deps.events.record({
         kind: 'session_invalid',
-        bucket: `${route.name} ${network}`,
+        bucket: `${route.name} ${network} ${cause}`,
         route: `${route.method.toUpperCase()} ${route.path}`,
         network,
         userId: null,
@@ -149,9 +158,12 @@ async function checkSignature(
   await deps.signature.check(received, principal, facts, route.path);
 }
 
-function answerError(deps: AppDeps, res: Response, facts: RequestFacts, error: unknown): void {
+function answerError(deps: AppDeps, res: Response, facts: RequestFacts, error: unknown, place = 'no route'): void {
   const problem = problemReply(error, facts.requestId);
-  if (problem.unexpected) deps.log.error({ requestId: facts.requestId, err: error }, 'unexpected error');
+  if (problem.unexpected) {
+    deps.log.error({ requestId: facts.requestId, err: error }, 'unexpected error');
+    deps.telemetry.unexpectedError(error, { place, requestId: facts.requestId });
+  }
   send(deps, res, facts, problem);
 }
 
@@ -188,6 +200,33 @@ function send(deps: AppDeps, res: Response, facts: RequestFacts, reply: Reply): 
   }
   res.setHeader('Content-Type', reply.contentType ?? 'application/json; charset=utf-8');
   res.end(typeof reply.body === 'string' ? reply.body : JSON.stringify(reply.body));
+}
+
+/** Sends the head at once and then what `write` writes, until it is done or the client is gone. */
+async function stream(
+  res: Response,
+  facts: RequestFacts,
+  reply: Reply,
+  write: NonNullable<Reply['stream']>,
+): Promise<void> {
+  const gone = new AbortController();
+  res.once('close', () => gone.abort());
+  res.status(reply.status);
+  res.setHeader('X-Request-Id', facts.requestId);
+  res.setHeader('Cache-Control', 'no-store');
+  res.setHeader('Content-Type', reply.contentType ?? 'text/plain; charset=utf-8');
+  // Its connection serves nothing else afterwards, so a process that stops need not wait for it.
+  res.setHeader('Connection', 'close');
+  for (const [name, value] of Object.entries(reply.headers ?? {})) res.setHeader(name, value);
+  res.flushHeaders();
+  await write({
+    write(text) {
+      if (!res.writableEnded && !res.destroyed) res.write(text);
+      return res.writableLength;
+    },
+    gone: gone.signal,
+  });
+  res.end();
 }
 
 function serialiseCookie(cookie: Cookie, secure: boolean): string {

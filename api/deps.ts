@@ -7,6 +7,8 @@ import type { Config } from '../platform/config.ts';
 import type { GeoipPort } from '../platform/geoip.ts';
 import type { Keyring } from '../security/keyring.ts';
 import type { PasswordHasher } from '../security/passwords.ts';
+import type { EventFeed } from './event-feed.ts';
+import type { Telemetry } from './telemetry.ts';
 import type { TemporalGateway } from './temporal-gateway.ts';
 
 /** Everything the API is handed by api/main.ts; nothing below reads the environment. */
@@ -18,6 +20,8 @@ export interface ApiDeps {
   audit: AuditLog;
   outbox: Outbox;
   gateway: TemporalGateway;
+  telemetry: Telemetry;
+  feed: EventFeed;
   geo: GeoipPort;
   auditKey: KeyObject;
   passwords: PasswordHasher;

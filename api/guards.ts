@@ -29,8 +29,15 @@ export function createGuards(deps: { config: Config; log: Logger; db: Database; 
       cookieName,
       publicOrigin: config.publicOrigin,
       stepUpFreshnessMs: config.stepUpFreshness,
+      metricsToken: config.metricsToken,
     }),
-    signature: createSignatureCheck({ db, keyring, audit, audience: config.signingAudience ?? config.publicOrigin }),
+    signature: createSignatureCheck({
+      db,
+      keyring,
+      audit,
+      events,
+      audience: config.signingAudience ?? config.publicOrigin,
+    }),
   };
 }
 

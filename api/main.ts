@@ -19,9 +19,12 @@ import { createTemporalClient } from '../temporal/connection.ts';
 import { readTls } from '../temporal/tls.ts';
 import { taskQueues } from '../workflows/contract.ts';
 import { createApp } from './app.ts';
+import { countDecisions } from './counted-gateway.ts';
 import { createDeferredKeyring } from './deferred-keyring.ts';
+import { createEventFeed } from './event-feed.ts';
 import { createGuards } from './guards.ts';
 import { createRoutes } from './routes.ts';
+import { createTelemetry } from './telemetry.ts';
 import { createTemporalGateway } from './temporal-gateway.ts';
 
 /**
@@ -54,6 +57,8 @@ export async function startApi({ config: given, log }: { config: Config; log: Lo
     documentationPlaces: !config.production,
     log,
   });
+  const feed = createEventFeed({ db, log });
+  const telemetry = createTelemetry({ db, log, streams: feed.streams });
   const routes = createRoutes({
     config,
     log,
@@ -62,16 +67,21 @@ export async function startApi({ config: given, log }: { config: Config; log: Lo
     audit,
     auditKey: config.auditKey,
     outbox: createOutbox({ keyring }),
-    gateway: createTemporalGateway({
-      temporal,
-      queues: taskQueues(config.taskQueuePrefix),
-      verdictTimeoutMs: config.verdictTimeout,
-    }),
+    gateway: countDecisions(
+      createTemporalGateway({
+        temporal,
+        queues: taskQueues(config.taskQueuePrefix),
+        verdictTimeoutMs: config.verdictTimeout,
+      }),
+      telemetry,
+    ),
+    telemetry,
+    feed,
     geo,
     passwords: createPasswordHasher(),
     isCommonPassword: loadCommonPasswords(),
   });
-  server.on('request', createApp({ log, routes, ...createGuards({ config, log, db, keyring, audit }) }));
+  server.on('request', createApp({ log, routes, telemetry, ...createGuards({ config, log, db, keyring, audit }) }));
 
   const closing = new AbortController();
   async function openDatabase(): Promise<Keyring> {
@@ -99,8 +109,10 @@ export async function startApi({ config: given, log }: { config: Config; log: Lo
     async close(): Promise<void> {
       closing.abort();
       const closed = new Promise((resolve) => server.close(resolve));
+      await feed.close();
       server.closeIdleConnections();
       await closed;
+      await telemetry.close();
       await temporal.close();
       await db.close();
     },

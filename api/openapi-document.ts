@@ -163,5 +163,6 @@ function accessText(access: Access): string {
   if (access.kind === 'public') return 'Needs no session.';
   const objects = { own: ' Own objects only.', any: ' Objects of everybody.', none: '' }[access.ownership];
   const factor = access.freshFactor ? ' Needs a second factor within the last minutes (POST /api/auth/step-up).' : '';
-  return `For: ${access.roles.join(', ')}.${objects}${factor}`;
+  const machine = access.machine ? ' Or the bearer token METRICS_TOKEN.' : '';
+  return `For: ${access.roles.join(', ')}.${objects}${factor}${machine}`;
 }

@@ -15,6 +15,8 @@ export type Access =
       ownership: 'own' | 'any' | 'none';
       passwordChange?: boolean;
       freshFactor?: boolean;
+      /** A program that scrapes metrics gets in with `METRICS_TOKEN` as its bearer token, and then has no principal. */
+      machine?: 'metrics';
     };
 
 /** The signed-in caller. */
@@ -65,6 +67,16 @@ export interface Reply {
   cookies?: Cookie[];
   /** For the few answers that are not JSON. */
   contentType?: string;
+  /** Instead of a body: writes for as long as it likes; the answer ends when it resolves. */
+  stream?: (sink: StreamSink) => Promise<void>;
+}
+
+/** Where a stream is written to. */
+export interface StreamSink {
+  /** @returns bytes that the client has not taken yet */
+  write(text: string): number;
+  /** Aborts when the client is gone. */
+  gone: AbortSignal;
 }
 
 export interface RouteDefinition<

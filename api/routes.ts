@@ -1,13 +1,16 @@
 import { createAccountRoutes } from './accounts.ts';
 import { createAuditLogRoutes } from './audit-logs.ts';
 import { createBackupRoutes } from './backups.ts';
+import { createDashboardRoutes } from './dashboard.ts';
 import type { ApiDeps } from './deps.ts';
+import { createEventRoutes } from './events.ts';
 import { createHealthRoutes } from './health.ts';
 import { createIncidentRoutes } from './incidents.ts';
 import { createInstrumentRoutes } from './instruments.ts';
 import { createLoginRoutes } from './login.ts';
 import { createMfaRoutes } from './mfa.ts';
 import { createOpenApiRoutes } from './openapi.ts';
+import { createOperationsRoutes } from './operations.ts';
 import { createPasswordRoutes } from './password.ts';
 import { createPortfolioRoutes } from './portfolio.ts';
 import { createRegisterRoutes } from './register.ts';
@@ -22,15 +25,18 @@ import { createUserRoutes } from './users.ts';
 
 /** Every route of the API. What is not in this list does not exist, and what is in it states who may call it. */
 export function createRoutes(deps: ApiDeps): Route[] {
-  const routes = [
+  const routes: Route[] = [
     ...createAccountRoutes(deps),
     ...createAuditLogRoutes(deps),
     ...createBackupRoutes(deps),
+    ...createDashboardRoutes(deps, () => all),
+    ...createEventRoutes(deps),
     ...createHealthRoutes(deps),
     ...createIncidentRoutes(deps),
     ...createInstrumentRoutes(deps),
     ...createLoginRoutes(deps),
     ...createMfaRoutes(deps),
+    ...createOperationsRoutes(deps),
     ...createPasswordRoutes(deps),
     ...createPortfolioRoutes(deps),
     ...createRegisterRoutes(deps),
@@ -42,5 +48,6 @@ export function createRoutes(deps: ApiDeps): Route[] {
     ...createTransactionRoutes(deps),
     ...createUserRoutes(deps),
   ];
-  return [...routes, ...createOpenApiRoutes(routes)];
+  const all = [...routes, ...createOpenApiRoutes(routes)];
+  return all;
 }

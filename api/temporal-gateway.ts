@@ -8,6 +8,7 @@ import {
 } from '@temporalio/client';
 import { DomainError } from '../domain/errors.ts';
 import type { TemporalClient } from '../temporal/connection.ts';
+import { pollersOf } from '../temporal/pollers.ts';
 import type * as contract from '../workflows/contract.ts';
 import {
   incidentChanged,
@@ -25,6 +26,7 @@ import {
   workflowIds,
 } from '../workflows/contract.ts';
 import { searchAttributes } from '../workflows/search-attributes.ts';
+import { readTaskQueues } from './task-queue-stats.ts';
 
 export interface GatewayOptions {
   temporal: TemporalClient;
@@ -207,9 +209,12 @@ export function createTemporalGateway({ temporal, queues, verdictTimeoutMs }: Ga
 
     /** How many worker processes polled each queue within the last poll's length. @throws when Temporal does not answer */
     pollers: async (timeoutMs: number): Promise<Record<keyof contract.TaskQueues, number>> => ({
-      decisions: await pollersOf(temporal, queues.decisions, timeoutMs),
-      background: await pollersOf(temporal, queues.background, timeoutMs),
+      decisions: await pollerCount(temporal, queues.decisions, timeoutMs),
+      background: await pollerCount(temporal, queues.background, timeoutMs),
     }),
+
+    /** Backlog and pollers of each queue, and how many workflows there are. @throws when Temporal does not answer */
+    taskQueueStats: (timeoutMs: number) => readTaskQueues(temporal, queues, timeoutMs),
 
     ping: (timeoutMs: number): Promise<void> => temporal.ping(timeoutMs),
   };
@@ -217,21 +222,9 @@ export function createTemporalGateway({ temporal, queues, verdictTimeoutMs }: Ga
 
 export type TemporalGateway = ReturnType<typeof createTemporalGateway>;
 
-const WORKFLOW_TASKS = 1;
-/** A poll lasts a minute; a worker that was killed is still listed until its last one would have ended. */
-const POLLER_FRESH_MS = 75_000;
-
-async function pollersOf(temporal: TemporalClient, queue: string, timeoutMs: number): Promise<number> {
-  const { connection, options } = temporal.client;
-  const { pollers } = await connection.withDeadline(Date.now() + timeoutMs, () =>
-    connection.workflowService.describeTaskQueue({
-      namespace: options.namespace,
-      taskQueue: { name: queue },
-      taskQueueType: WORKFLOW_TASKS,
-    }),
-  );
-  const seenAt = (pollers ?? []).map((poller) => Number(poller.lastAccessTime?.seconds ?? 0) * 1000);
-  return seenAt.filter((at) => at > Date.now() - POLLER_FRESH_MS).length;
+async function pollerCount({ client }: TemporalClient, queue: string, timeoutMs: number): Promise<number> {
+  const identities = await client.connection.withDeadline(Date.now() + timeoutMs, () => pollersOf(client, queue));
+  return identities.length;
 }
 
 /** @throws DomainError `cancelled` when an operator ended the workflow before it was decided */

@@ -72,7 +72,7 @@ try {
         times.push(performance.now() - began);
       }
       times.sort((a, b) => a - b);
-      const [p50 = 0, p95 = 0, max = 0] = [percentile(times, 50), percentile(times, 95), times.at(-1)];
+      const [p50, p95, max] = [percentile(times, 50) ?? 0, percentile(times, 95) ?? 0, times.at(-1) ?? 0];
       lines.push([label, p50.toFixed(1), p95.toFixed(1), max.toFixed(1), p95 < LIMIT_MS ? '' : `above ${LIMIT_MS} ms`]);
     }
     console.log(`\n${table(['statement', 'p50 ms', 'p95 ms', 'max ms', ''], lines)}`);

@@ -25,7 +25,7 @@ export async function refusalsOf(tx: Tx, kind: FrontDoorRefusal['kind']): Promis
                  when grouping(network) = 0 then 'network' else 'total' end as by,
             coalesce(route, cause, network) as value, coalesce(sum(refusals), 0) as refusals
        from (select route, cause, network, refusals from front_door_event
-              where kind = $1 and last_at > clock_timestamp() - interval '24 hours'
+              where kind = $1 and last_at > now() - interval '24 hours'
               order by last_at desc limit ${EVENTS_COUNTED}) as latest
       group by grouping sets ((), (route), (cause), (network))
       order by sum(refusals) desc nulls last`,
@@ -60,7 +60,7 @@ export function latestRefusals(tx: Tx, kind: FrontDoorRefusal['kind'], limit: nu
   return rows<RefusalRow>(
     tx,
     `select route, network, user_id, cause, refusals, first_at, last_at from front_door_event
-      where kind = $1 and last_at > clock_timestamp() - interval '24 hours' order by last_at desc limit $2`,
+      where kind = $1 and last_at > now() - interval '24 hours' order by last_at desc limit $2`,
     [kind, limit],
   );
 }
@@ -77,7 +77,7 @@ export function failedFactors(tx: Tx): Promise<FailedFactorsRow[]> {
     tx,
     `select challenge_kind as challenge, method, count(*)::integer as failures
        from (select challenge_kind, method from factor_attempt
-              where not passed and created_at > clock_timestamp() - interval '24 hours'
+              where not passed and created_at > now() - interval '24 hours'
               order by created_at desc limit ${EVENTS_COUNTED}) as latest
       group by challenge_kind, method order by count(*) desc`,
   );

@@ -32,11 +32,17 @@ export function recentAttempts(tx: Tx, limit: number): Promise<AttemptRow[]> {
   );
 }
 
-/** Selects the failures of the last 24 hours from an index that holds nothing else. */
+/** Selects the failures of the last 24 hours from an index that holds nothing else; `now()` is stable, so it bounds the scan. */
 const FAILED = `
-  select subject, user_id, network, status, started_at from login
-   where (password_ok = false or status = 'locked') and started_at > clock_timestamp() - interval '24 hours'
+  select subject, user_id, network, password_ok, started_at from login
+   where (password_ok = false or status = 'locked') and started_at > now() - interval '24 hours'
    order by started_at desc limit ${FAILURES_COUNTED}`;
+
+/** Counted in two steps, since `count(distinct)` sorts where this hashes. */
+const failuresBy = (columns: string) => `
+  select ${columns}, count(*) filter (where not password_ok) as failures,
+         count(*) filter (where password_ok is null) as while_locked, max(started_at) as last_at
+    from (${FAILED}) as failed group by ${columns}`;
 
 export interface FailuresOfUserRow {
   user_id: string | null;
@@ -51,10 +57,10 @@ export interface FailuresOfUserRow {
 export function failedLoginsByUser(tx: Tx, limit: number): Promise<FailuresOfUserRow[]> {
   return rows<FailuresOfUserRow>(
     tx,
-    `select f.user_id, encode(f.subject, 'hex') as subject, (count(*) filter (where f.status <> 'locked'))::integer as failures,
-            (count(*) filter (where f.status = 'locked'))::integer as while_locked,
-            count(distinct f.network)::integer as networks, max(f.started_at) as last_at
-       from (${FAILED}) f group by f.subject, f.user_id order by count(*) desc, max(f.started_at) desc limit $1`,
+    `select f.user_id, encode(f.subject, 'hex') as subject, sum(f.failures)::integer as failures,
+            sum(f.while_locked)::integer as while_locked, count(f.network)::integer as networks, max(f.last_at) as last_at
+       from (${failuresBy('subject, user_id, network')}) f
+      group by f.subject, f.user_id order by sum(f.failures + f.while_locked) desc, max(f.last_at) desc limit $1`,
     [limit],
   );
 }
@@ -70,9 +76,10 @@ export interface FailuresOfNetworkRow {
 export function failedLoginsByNetwork(tx: Tx, limit: number): Promise<FailuresOfNetworkRow[]> {
   return rows<FailuresOfNetworkRow>(
     tx,
-    `select f.network, (count(*) filter (where f.status <> 'locked'))::integer as failures,
-            (count(*) filter (where f.status = 'locked'))::integer as while_locked, count(distinct f.subject)::integer as subjects
-       from (${FAILED}) f group by f.network order by count(*) desc limit $1`,
+    `select f.network, sum(f.failures)::integer as failures, sum(f.while_locked)::integer as while_locked,
+            count(*)::integer as subjects
+       from (${failuresBy('subject, network')}) f
+      group by f.network order by sum(f.failures + f.while_locked) desc limit $1`,
     [limit],
   );
 }
@@ -93,7 +100,7 @@ export function lockedAccounts(tx: Tx, limit: number): Promise<LockedRow[]> {
     tx,
     `select id, user_id, encode(subject, 'hex') as subject, started_at, locked_until, unlock_requested_by,
             ceil(extract(epoch from locked_until - clock_timestamp()))::integer as seconds_left
-       from lockout where unlocked_at is null and locked_until > clock_timestamp()
+       from lockout where unlocked_at is null and locked_until > now()
       order by locked_until desc limit $1`,
     [limit],
   );

@@ -18,7 +18,7 @@ export async function readBacklog(tx: Tx): Promise<Backlog> {
        from (select count(*) as unsealed,
                     coalesce(extract(epoch from clock_timestamp() - min(e.at)), 0) as "unsealedSeconds"
                from audit_entry e
-              where e.at > clock_timestamp() - interval '1 hour'
+              where e.at > now() - interval '1 hour'
                 and not exists (select from audit_seal s where s.entry_id = e.id)) a,
             (select count(*) as "mailsWaiting",
                     coalesce(extract(epoch from clock_timestamp() - min(created_at)), 0) as "mailWaitingSeconds"
@@ -114,7 +114,7 @@ export async function storeRequestCounts(
       [processId, minute, requests, serverErrors],
     );
   }
-  await run(tx, `delete from http_minute where minute < clock_timestamp() - interval '7 days'`);
+  await run(tx, `delete from http_minute where minute < now() - interval '7 days'`);
 }
 
 /** What every API process answered in the last minutes, the running one included. */
@@ -122,7 +122,7 @@ export async function recentRequests(tx: Tx, minutes: number): Promise<{ request
   const found = await oneRow<{ requests: string; errors: string }>(
     tx,
     `select coalesce(sum(requests), 0) as requests, coalesce(sum(server_errors), 0) as errors
-       from http_minute where minute > clock_timestamp() - make_interval(mins => $1)`,
+       from http_minute where minute > now() - make_interval(mins => $1)`,
     [minutes],
   );
   return { requests: Number(found.requests), serverErrors: Number(found.errors) };
@@ -132,7 +132,7 @@ export async function recentRequests(tx: Tx, minutes: number): Promise<{ request
 export async function recentlyLostWorkflows(tx: Tx, minutes: number): Promise<number> {
   const { lost } = await oneRow<{ lost: string }>(
     tx,
-    `select count(*) as lost from lost_workflow where last_at > clock_timestamp() - make_interval(mins => $1)`,
+    `select count(*) as lost from lost_workflow where last_at > now() - make_interval(mins => $1)`,
     [minutes],
   );
   return Number(lost);

@@ -16,6 +16,7 @@ export const CAUSE_SEVERITY = {
   step_up_failed: 'medium',
   workflow_lost: 'medium',
   maintenance_late: 'medium',
+  alert: 'high',
   login_escalated: 'high',
   transaction_escalated: 'high',
   restriction: 'high',

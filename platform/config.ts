@@ -173,6 +173,7 @@ const FIELDS = {
   stepUpAmount: field('STEP_UP_AMOUNT', decimal, '10000'),
   secondApprovalAbove: optional('SECOND_APPROVAL_ABOVE', decimal),
   rateLimitPerMinute: field('RATE_LIMIT_PER_MINUTE', integer(1, 1_000_000), '30'),
+  metricsToken: optional('METRICS_TOKEN', secret),
   corsOrigins: field('CORS_ORIGINS', origins, ','),
   trustedProxies: field('TRUSTED_PROXIES', proxies, 'loopback', NO_PROXY),
   registrationConfirm: field('REGISTRATION_CONFIRM', flag, '0', '1'),

@@ -72,6 +72,7 @@ function schedulesOf({ prefix, queues, backupTimeZone: timezone = 'UTC' }: Sched
   return [
     every('reconcile', 'reconcile', '1 minute'),
     every('nonces', 'nonceMaintenance', '5 minutes'),
+    every('alerts', 'alerts', '1 minute'),
     every('audit-verification', 'auditVerification', '1 hour'),
     scheduled('backup', 'backup', { ...nightly(timezone, BACKUP_HOUR), timezone }, '1 hour', [backup]),
     scheduled('restore-drill', 'restoreDrill', { ...everySunday, timezone }, '1 hour', [drill]),

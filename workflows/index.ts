@@ -1,3 +1,4 @@
+export { alerts } from './alerts.ts';
 export { auditVerification } from './audit.ts';
 export { backup, restoreDrill } from './backup.ts';
 export { incident } from './incident.ts';

@@ -5,7 +5,7 @@ import { DomainError } from '../../domain/errors.ts';
 import { offeredMethods } from '../../domain/login.ts';
 import type { Role } from '../../domain/roles.ts';
 import type { Keyring } from '../../security/keyring.ts';
-import { isOpaqueToken, tokenHashes, verifyCsrfToken } from '../../security/tokens.ts';
+import { isOpaqueToken, secretsEqual, tokenHashes, verifyCsrfToken } from '../../security/tokens.ts';
 import type { Access, Principal, RequestFacts } from '../route.ts';
 
 export interface AuthenticateDeps {
@@ -15,6 +15,8 @@ export interface AuthenticateDeps {
   cookieName: string;
   publicOrigin: string;
   stepUpFreshnessMs: number;
+  /** What a scraper of metrics sends; undefined where none may. */
+  metricsToken?: string | undefined;
 }
 
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
@@ -42,6 +44,7 @@ export function createAuthenticate(deps: AuthenticateDeps) {
      */
     async authorize(access: Access, facts: RequestFacts, method: string): Promise<Principal | undefined> {
       if (access.kind === 'public') return undefined;
+      if (access.machine === 'metrics' && isScraper(deps.metricsToken, facts)) return undefined;
       const principal = await sessionOf(facts, method);
       if (principal === undefined)
         throw new DomainError('session_required', 'Sign in first: no valid session was sent.');
@@ -64,6 +67,11 @@ export function createAuthenticate(deps: AuthenticateDeps) {
 }
 
 export type Authenticate = ReturnType<typeof createAuthenticate>;
+
+function isScraper(token: string | undefined, facts: RequestFacts): boolean {
+  const sent = /^Bearer (.+)$/.exec(facts.header('authorization') ?? '')?.[1];
+  return token !== undefined && sent !== undefined && secretsEqual(sent, token);
+}
 
 function isFresh(principal: Principal, freshnessMs: number): boolean {
   return principal.factorAt !== null && Date.now() - principal.factorAt.getTime() <= freshnessMs;

@@ -1,9 +1,11 @@
 import type { KeyObject } from 'node:crypto';
 import type { AuditLog } from '../../db/audit.ts';
+import type { FrontDoorEvents } from '../../db/front-door-events.ts';
 import { spendNonce } from '../../db/nonces.ts';
 import type { Database } from '../../db/orm.ts';
 import { signingSecrets } from '../../db/signing-keys.ts';
 import { DomainError } from '../../domain/errors.ts';
+import { networkKey } from '../../domain/network.ts';
 import type { Keyring } from '../../security/keyring.ts';
 import {
   type PresentedSignature,
@@ -20,6 +22,7 @@ export interface SignatureDeps {
   db: Database;
   keyring: Keyring;
   audit: AuditLog;
+  events: FrontDoorEvents;
   /** The installation's name in the signed text. */
   audience: string;
 }
@@ -44,7 +47,7 @@ interface Verdict {
  * is used up last and only by a request that is otherwise good. Outside every refusal looks alike; the audit entry says
  * which it was.
  */
-export function createSignatureCheck({ db, keyring, audit, audience }: SignatureDeps) {
+export function createSignatureCheck({ db, keyring, audit, events, audience }: SignatureDeps) {
   const opened = new Map<string, OpenedKey>();
 
   async function candidatesFor(presented: PresentedSignature, userId: string): Promise<OpenedKey[]> {
@@ -103,6 +106,14 @@ export function createSignatureCheck({ db, keyring, audit, audience }: Signature
         userAgent: facts.userAgent,
         requestId: facts.requestId,
         details: { reason: refusal, route, sessionId: principal.sessionId },
+      });
+      await events.record({
+        kind: 'signature_invalid',
+        bucket: `${route} ${principal.userId} ${refusal}`,
+        route: `${request.method} ${route}`,
+        network: networkKey(facts.ip ?? ''),
+        userId: principal.userId,
+        cause: refusal,
       });
       throw new DomainError(
         'signature_invalid',

@@ -19,7 +19,7 @@ const INDEXES = `
   create index transaction_held_at on transaction (held_at) where held_at is not null;
   create index transaction_review_ended on transaction (finished_at) where held_at is not null;
   create index incident_event_time on incident_event (at);
-  create index login_failed on login (started_at desc) include (subject, user_id, network, status)
+  create index login_failed on login (started_at desc) include (subject, user_id, network, password_ok)
     where password_ok = false or status = 'locked';
   create index lockout_running on lockout (locked_until desc) where unlocked_at is null;
   create index factor_attempt_failed on factor_attempt (created_at desc) include (challenge_kind, method) where not passed;

@@ -55,7 +55,8 @@ export async function createSigningApi() {
     ),
   ];
   const log = pino({ level: process.env.TEST_LOG_LEVEL ?? 'silent' });
-  const app = createApp({ log, routes, ...createGuards({ config, log, db, keyring, audit }) });
+  const telemetry = { observe: () => {}, unexpectedError: () => {} };
+  const app = createApp({ log, routes, telemetry, ...createGuards({ config, log, db, keyring, audit }) });
   const server = createServer(app);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;

@@ -1,0 +1,67 @@
+import pg from 'pg';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { fillDashboard } from '../../bench/dashboard-rows.ts';
+import { failedFactors, latestRefusals, refusalsOf } from '../../db/dashboard-api-security.ts';
+import { failedLoginsByNetwork, failedLoginsByUser, lockedAccounts, recentAttempts } from '../../db/dashboard-auth.ts';
+import { openTransactions, riskyTransactions, transactionTally } from '../../db/dashboard-transactions.ts';
+import { liveEventsSince, nowMicros } from '../../db/live-events.ts';
+import { oneRow, rows, type Tx } from '../../db/sql.ts';
+import { createDatabase, type TestDatabase } from '../helpers/database.ts';
+
+/** Enough that reading a whole table is never the cheaper plan. */
+const ROWS = { transactions: 20_000, logins: 10_000 };
+let database: TestDatabase;
+
+beforeAll(async () => {
+  database = await createDatabase();
+  const client = new pg.Client({ connectionString: database.ownerUrl });
+  await client.connect();
+  await fillDashboard(client, ROWS);
+  await client.end();
+});
+afterAll(() => database?.close());
+
+const STATEMENTS: [string, (tx: Tx) => Promise<unknown>][] = [
+  ['recent attempts', (tx) => recentAttempts(tx, 20)],
+  ['failed logins by user', (tx) => failedLoginsByUser(tx, 20)],
+  ['failed logins by network', (tx) => failedLoginsByNetwork(tx, 20)],
+  ['locked accounts', (tx) => lockedAccounts(tx, 20)],
+  ['high risk', (tx) => riskyTransactions(tx, 'high_risk', 20)],
+  ['flagged', (tx) => riskyTransactions(tx, 'flagged', 20)],
+  ['open', (tx) => openTransactions(tx)],
+  ['rate limits', (tx) => refusalsOf(tx, 'rate_limited')],
+  ['latest refusals', (tx) => latestRefusals(tx, 'signature_invalid', 20)],
+  ['failed factors', (tx) => failedFactors(tx)],
+  ['live events', async (tx) => liveEventsSince(tx, (await nowMicros(tx)) - 60_000_000, 500)],
+];
+
+test.each(STATEMENTS)('%s: reads no table from end to end', async (_, statement) => {
+  await database.db.transaction(async (tx) => {
+    await statement(tx);
+    const scanned = await rows<{ name: string }>(
+      tx,
+      `select relname as name from pg_stat_xact_user_tables
+        where seq_scan > 0 and relname in ('transaction', 'login', 'lockout', 'front_door_event', 'factor_attempt')`,
+    );
+    expect(scanned).toEqual([]);
+  });
+});
+
+test('the tally of a day is small, and says what counting the rows would', async () => {
+  const { counts } = await transactionTally(database.db.fork());
+  const counted = await oneRow<Record<string, string>>(
+    database.db.fork(),
+    `select count(*) as total, count(*) filter (where score > 60) as high, count(*) filter (where score > 70) as flagged,
+            count(*) filter (where status = 'rejected') as rejected, sum(amount) filter (where status = 'settled') as volume
+       from transaction`,
+  );
+  expect(String(counts.get('risk:high'))).toBe(counted.high);
+  expect(String(counts.get('risk:flagged'))).toBe(counted.flagged);
+  expect(String(counts.get('decided:rejected'))).toBe(counted.rejected);
+  expect(String(counts.get('settled:USD'))).toBe(counted.volume);
+  const { rows: stored } = await oneRow<{ rows: string }>(
+    database.db.fork(),
+    'select count(*) as rows from transaction_tally',
+  );
+  expect(Number(stored)).toBeLessThan(200);
+});
