@@ -15,7 +15,7 @@ const TransactionSchema = defineEntity({
     quantity: p.bigint('bigint').nullable(),
     priceLimit: p.bigint('bigint').nullable(),
     price: p.bigint('bigint').nullable(),
-    amount: p.bigint('bigint'),
+    amount: p.bigint('bigint').nullable(),
     currency: p.text(),
     category: p.text(),
     counterparty: p.text().nullable(),

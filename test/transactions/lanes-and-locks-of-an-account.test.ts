@@ -75,4 +75,30 @@ describe('decisions of one account, in one process and in two', () => {
     const steps = await trading.audit(input.request.transactionId);
     expect(steps.map((entry) => entry.action)).toEqual(['transaction.settled']);
   });
+
+  it('a review signal taken up twice uses the code once and is one verdict', async () => {
+    const trader = await trading.trader('1000.00');
+    await trading.past(trader, { count: 10 });
+    const input = transactionInput(trader, { category: 'jewellery', amount: '50000' });
+    const activities = transactionActivities(stack, stack.db);
+    await activities.assessTransaction(input);
+    const reviewer = await stack.people.signedIn('reviewer');
+    const totp = stack.people.totpCode(reviewer.totpSecret);
+    const signal = { reviewer: reviewer.userId, verdict: 'reject', reason: 'not theirs', totp };
+    const { transactionId } = input.request;
+    const taken = await Promise.all(
+      Array.from({ length: 5 }, () => transactionActivities(stack, stack.db).applyReview(transactionId, '0.1', signal)),
+    );
+    expect(taken.map(({ refused, state }) => [refused, state.view.code])).toEqual(
+      Array(5).fill([null, 'review_rejected']),
+    );
+    const second = await activities.applyReview(transactionId, '0.2', signal);
+    expect(second.refused).toBe('totp_invalid');
+    expect((await trading.audit(transactionId)).map((entry) => entry.action)).toEqual([
+      'transaction.held',
+      'review.recorded',
+      'transaction.rejected',
+      'review.refused',
+    ]);
+  });
 });
