@@ -84,6 +84,17 @@ export async function startLocalTemporal(options: LocalTemporalOptions): Promise
   return { ...running, address, uiUrl, port, uiPort, serverVersion: cli.serverVersion, source: cli.source };
 }
 
+/** Each was measured, on two cores. A server in production is given the same: docker/temporal/dynamic-config.yaml. */
+export const DYNAMIC_CONFIG = {
+  // The default of 20 polls a second on the one shard costs 50 ms a task.
+  'history.transferProcessorMaxPollRPS': 10_000,
+  'history.timerProcessorMaxPollRPS': 10_000,
+  'history.visibilityProcessorMaxPollRPS': 10_000,
+  // With four partitions and few pollers whole seconds are lost.
+  'matching.numTaskqueueReadPartitions': 1,
+  'matching.numTaskqueueWritePartitions': 1,
+};
+
 /** Each setting was measured, on two cores. */
 function serverArguments(
   file: string,
@@ -91,22 +102,13 @@ function serverArguments(
   uiPort: number | undefined,
   codecEndpoint: string | undefined,
 ): string[] {
-  const dynamic = {
-    // The default of 20 polls a second on the one shard costs 50 ms a task.
-    'history.transferProcessorMaxPollRPS': 10_000,
-    'history.timerProcessorMaxPollRPS': 10_000,
-    'history.visibilityProcessorMaxPollRPS': 10_000,
-    // With four partitions and few pollers whole seconds are lost.
-    'matching.numTaskqueueReadPartitions': 1,
-    'matching.numTaskqueueWritePartitions': 1,
-  };
   return [
     ...['server', 'start-dev', '--ip', '127.0.0.1', '--port', String(port), '--db-filename', file],
     // Nothing acknowledged is lost with the process or the machine; the default journal is a third slower.
     ...['--sqlite-pragma', 'journal_mode=WAL', '--sqlite-pragma', 'synchronous=FULL'],
     ...(uiPort === undefined ? ['--headless'] : ['--ui-port', String(uiPort)]),
     ...(codecEndpoint === undefined ? [] : ['--ui-codec-endpoint', codecEndpoint]),
-    ...Object.entries(dynamic).flatMap(([key, value]) => ['--dynamic-config-value', `${key}=${value}`]),
+    ...Object.entries(DYNAMIC_CONFIG).flatMap(([key, value]) => ['--dynamic-config-value', `${key}=${value}`]),
     ...Object.entries(SEARCH_ATTRIBUTES).flatMap(([name, type]) => ['--search-attribute', `${name}=${type}`]),
     ...['--log-level', 'warn', '--color', 'never', '--disable-config-file', '--disable-config-env'],
   ];
