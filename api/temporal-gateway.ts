@@ -67,22 +67,35 @@ export function createTemporalGateway({ temporal, queues, verdictTimeoutMs }: Ga
   }
 
   return {
-    /** Starts `login:{loginId}` and waits for its verdict. */
+    /** Starts `login:{loginId}` and waits for its verdict; one that was terminated undecided is `abandoned`. */
     login: (input: contract.LoginInput): Promise<contract.LoginVerdict> =>
-      bounded(() =>
-        workflow.executeUpdateWithStart(loginVerdict, {
-          updateId: VERDICT_UPDATE_ID,
-          startWorkflowOperation: new WithStartWorkflowOperation('login', {
-            workflowId: workflowIds.login(input.loginId),
-            taskQueue: queues.decisions,
-            args: [input],
-            workflowIdConflictPolicy: 'USE_EXISTING',
-            workflowIdReusePolicy: 'REJECT_DUPLICATE',
-            staticSummary: 'Login',
-            typedSearchAttributes: [{ key: searchAttributes.user, value: input.userTag }],
-          }),
-        }),
-      ),
+      bounded(async () => {
+        const workflowId = workflowIds.login(input.loginId);
+        try {
+          return await workflow.executeUpdateWithStart(loginVerdict, {
+            updateId: VERDICT_UPDATE_ID,
+            startWorkflowOperation: new WithStartWorkflowOperation('login', {
+              workflowId,
+              taskQueue: queues.decisions,
+              args: [input],
+              workflowIdConflictPolicy: 'USE_EXISTING',
+              workflowIdReusePolicy: 'REJECT_DUPLICATE',
+              staticSummary: 'Login',
+              typedSearchAttributes: [{ key: searchAttributes.user, value: input.userTag }],
+            }),
+          });
+        } catch (error) {
+          // It ended without having seen this update, which can be lost with a worker: its result says the same.
+          if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+          return await workflow
+            .getHandle(workflowId)
+            .result()
+            .catch((failure: unknown) => {
+              if (failure instanceof WorkflowFailedError) return { status: 'abandoned' as const };
+              throw failure;
+            });
+        }
+      }),
 
     submitLoginFactor: (loginId: string, attemptId: string): Promise<contract.LoginFactorOutcome> =>
       bounded(() =>
