@@ -15,10 +15,14 @@ import { createShutdown } from '../platform/shutdown.ts';
 import { loadCommonPasswords } from '../security/common-passwords.ts';
 import { type Keyring, KeyringError } from '../security/keyring.ts';
 import { createPasswordHasher } from '../security/passwords.ts';
+import { createCodecServer } from '../temporal/codec-server.ts';
 import { createTemporalClient } from '../temporal/connection.ts';
+import { createEncryptedDataConverter } from '../temporal/data-converter.ts';
+import { createPayloadCodec } from '../temporal/payload-codec.ts';
 import { readTls } from '../temporal/tls.ts';
 import { taskQueues } from '../workflows/contract.ts';
 import { createApp } from './app.ts';
+import { createCodecAccess } from './codec-access.ts';
 import { countDecisions } from './counted-gateway.ts';
 import { createDeferredKeyring } from './deferred-keyring.ts';
 import { createEventFeed } from './event-feed.ts';
@@ -43,13 +47,14 @@ export async function startApi({ config: given, log }: { config: Config; log: Lo
     poolMax: config.dbPool.max,
     applicationName: 'tradeguard-api',
   });
+  const { keyring, open } = createDeferredKeyring();
   const temporal = createTemporalClient({
     address: config.temporalAddress,
     namespace: config.temporalNamespace,
     tls: readTls(config.temporalTls),
     identity: `api:${process.pid}@${hostname()}`,
+    dataConverter: createEncryptedDataConverter(keyring, 'refuse'),
   });
-  const { keyring, open } = createDeferredKeyring();
   const audit = createAuditLog({ auditKey: config.auditKey });
   const geo = await openGeoip({
     // Tests have places of their own, and no use for 130 MB of others.
@@ -81,7 +86,19 @@ export async function startApi({ config: given, log }: { config: Config; log: Lo
     passwords: createPasswordHasher(),
     isCommonPassword: loadCommonPasswords(),
   });
-  server.on('request', createApp({ log, routes, telemetry, ...createGuards({ config, log, db, keyring, audit }) }));
+  const guards = createGuards({ config, log, db, keyring, audit });
+  server.on('request', createApp({ log, routes, telemetry, ...guards }));
+  // Only where the address of the Temporal UI is known: its pages are the only ones that may ask.
+  const codecServer =
+    config.codecPort === undefined || config.temporalUiUrl === undefined
+      ? undefined
+      : createCodecServer({
+          codec: createPayloadCodec(keyring, { unencoded: 'pass' }),
+          uiOrigin: new URL(config.temporalUiUrl).origin,
+          log,
+          ...createCodecAccess({ db, audit, ...guards }),
+        });
+  const codecUrl = await codecServer?.listen(config.codecPort ?? 0);
 
   const closing = new AbortController();
   async function openDatabase(): Promise<Keyring> {
@@ -103,6 +120,8 @@ export async function startApi({ config: given, log }: { config: Config; log: Lo
 
   return {
     url,
+    /** Of the codec server, where one runs. */
+    codecUrl,
     config,
     ready: openKeys(),
     /** Stops listening, answers what is under way, then closes every connection. */

@@ -1,6 +1,7 @@
 import { bundleWorkflowCode, DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
 import type { Activities } from '../activities/index.ts';
 import { createLogger } from '../platform/logger.ts';
+import { dataConverter } from '../temporal/data-converter.ts';
 import { createWorkers, runWorkers } from '../workers/worker.ts';
 import { taskQueues } from '../workflows/contract.ts';
 
@@ -25,6 +26,7 @@ const workers = await createWorkers({
   // createWorkers takes whatever activities there are by name; its type names the product's.
   activities: { greet: async (name: string) => `Hello, ${name}` } as unknown as Activities,
   identity: `hello:${process.pid}`,
+  dataConverter,
   shutdownTimeoutMs: 5_000,
   log: createLogger({ level: 'warn', name: 'hello' }),
 });

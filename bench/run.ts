@@ -6,6 +6,7 @@ import { type OwnInstance, startOwnInstance } from '../cli/own-instance.ts';
 import { table } from '../cli/replay-report.ts';
 import { ARGON2_PARAMETERS, createPasswordHasher } from '../security/passwords.ts';
 import { createTemporalClient } from '../temporal/connection.ts';
+import { dataConverter } from '../temporal/data-converter.ts';
 import { hash, REMEMBERED_MEMORY_COST } from './argon2-memory.ts';
 import { makeCustomers, PASSWORD, storePasswordHash } from './customers.ts';
 import { noSamples, type Operation, runLoad, type Samples, summarise } from './load.ts';
@@ -57,6 +58,7 @@ async function bench(instance: OwnInstance): Promise<void> {
     namespace: 'default',
     tls: undefined,
     identity: 'bench',
+    dataConverter,
   });
   const hello = await startHelloWorker(endpoints.temporal);
   try {

@@ -40,8 +40,9 @@ export async function isApiAlive(env: NodeJS.ProcessEnv): Promise<Liveness> {
  * @throws ConfigError
  */
 export async function isWorkerAlive(dataDir: string): Promise<Liveness> {
-  const [{ createTemporalClient }, { readTls }, { taskQueues }] = await Promise.all([
+  const [{ createTemporalClient }, { dataConverter }, { readTls }, { taskQueues }] = await Promise.all([
     import('../temporal/connection.ts'),
+    import('../temporal/data-converter.ts'),
     import('../temporal/tls.ts'),
     import('../workflows/contract.ts'),
   ]);
@@ -51,6 +52,7 @@ export async function isWorkerAlive(dataDir: string): Promise<Liveness> {
     namespace: config.temporalNamespace,
     tls: readTls(config.temporalTls),
     identity: 'doctor',
+    dataConverter,
   });
   try {
     const queue = taskQueues(config.taskQueuePrefix).decisions;

@@ -1,5 +1,6 @@
 import type { Config } from '../platform/config.ts';
 import { createTemporalClient, type TemporalClient } from '../temporal/connection.ts';
+import { dataConverter } from '../temporal/data-converter.ts';
 import { pollersOf } from '../temporal/pollers.ts';
 import { readTls } from '../temporal/tls.ts';
 import { scheduleIds } from '../workers/schedules.ts';
@@ -22,6 +23,7 @@ export async function examineTemporal(config: Config, production: boolean): Prom
     namespace: config.temporalNamespace,
     tls: readTls(config.temporalTls),
     identity: 'doctor',
+    dataConverter,
   });
   const within = <T>(work: () => Promise<T>): Promise<T> =>
     temporal.client.connection.withDeadline(Date.now() + TIMEOUT_MS, work);

@@ -7,7 +7,8 @@ import { loadConfig } from '../platform/config.ts';
 import type { Endpoints } from '../platform/endpoints.ts';
 import { readJsonFile } from '../platform/private-file.ts';
 import { loadOrCreateSecrets, withSecrets } from '../platform/secrets.ts';
-import { createTemporalClient } from '../temporal/connection.ts';
+import { createTemporalClient, type TemporalClient } from '../temporal/connection.ts';
+import { createEncryptedDataConverter } from '../temporal/data-converter.ts';
 import { readTls } from '../temporal/tls.ts';
 import { transactionLapse, transactionSubmitFactor, workflowIds } from '../workflows/contract.ts';
 import { createApiClient } from './api-client.ts';
@@ -41,20 +42,23 @@ export async function openInstance(location: InstanceLocation, dataset: string) 
   if (config.production)
     throw new Error('A replay would move money at the times its input names: never in production.');
   const db = await createOrm({ databaseUrl: config.databaseUrl, poolMax: 4, applicationName: 'tradeguard-replay' });
-  const temporal = createTemporalClient({
-    address: config.temporalAddress,
-    namespace: config.temporalNamespace,
-    tls: readTls(config.temporalTls),
-    identity: `replay:${process.pid}`,
-  });
   const api = createApiClient(endpoints.api);
+  let temporal: TemporalClient | undefined;
   const close = async () => {
     api.close();
-    await temporal.close();
+    await temporal?.close();
     await db.close();
   };
   try {
     const keyring = await openKeyring(db, config);
+    const { client, ...connected } = createTemporalClient({
+      address: config.temporalAddress,
+      namespace: config.temporalNamespace,
+      tls: readTls(config.temporalTls),
+      identity: `replay:${process.pid}`,
+      dataConverter: createEncryptedDataConverter(keyring, 'refuse'),
+    });
+    temporal = { client, ...connected };
     const imports = createImport({ db, keyring, audit: createAuditLog({ auditKey: config.auditKey }) }, dataset);
     return {
       dataDir,
@@ -62,13 +66,13 @@ export async function openInstance(location: InstanceLocation, dataset: string) 
       imports,
       /** Hands a recorded factor to the transaction's workflow, which applies it as any other. */
       async submitFactor(transactionId: string, attemptId: string): Promise<void> {
-        await temporal.client.workflow
+        await client.workflow
           .getHandle(workflowIds.transaction(transactionId))
           .executeUpdate(transactionSubmitFactor, { args: [attemptId], updateId: attemptId });
       },
       /** Virtual time has passed the step-up's deadline: the workflow does what its timer would make it do. */
       async lapse(transactionId: string): Promise<void> {
-        await temporal.client.workflow.getHandle(workflowIds.transaction(transactionId)).signal(transactionLapse);
+        await client.workflow.getHandle(workflowIds.transaction(transactionId)).signal(transactionLapse);
       },
       close,
     };

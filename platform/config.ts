@@ -118,6 +118,7 @@ const FIELDS = {
   temporalTlsKey: optional('TEMPORAL_TLS_KEY', directory),
   temporalTlsServerName: optional('TEMPORAL_TLS_SERVER_NAME', text),
   temporalUiUrl: optional('TEMPORAL_UI_URL', urlOf(['http:', 'https:'], 'a URL such as http://127.0.0.1:8233')),
+  codecPort: optional('CODEC_PORT', integer(0, 65535)),
   taskQueuePrefix: field('TASK_QUEUE_PREFIX', identifier, 'tradeguard'),
   sessionSecret: required('SESSION_SECRET', secret),
   sessionSecretPrevious: optional('SESSION_SECRET_PREVIOUS', secret),

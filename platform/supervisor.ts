@@ -156,12 +156,21 @@ export function createSupervisor(options: SupervisorOptions) {
     const cli = await step(() => findTemporalCli({ env, say, signal: stopping.signal }));
     const port = await serverPort('Temporal', 7233);
     const uiPort = await serverPort('Temporal UI', 8233);
+    const codecPort = await serverPort('Codec server', 3001);
+    const codecEndpoint = `http://127.0.0.1:${codecPort}`;
     const server = await supervise('temporal', () =>
-      startLocalTemporal({ dataDir, cli, port, uiPort, onSpawn: (pid) => registry.record('temporal', pid) }),
+      startLocalTemporal({
+        dataDir,
+        cli,
+        port,
+        uiPort,
+        codecEndpoint,
+        onSpawn: (pid) => registry.record('temporal', pid),
+      }),
     );
     say(`Temporal ${server.serverVersion} (${server.source}): ${server.address}`);
-    say(`Temporal UI: ${server.uiUrl}`);
-    return { TEMPORAL_ADDRESS: server.address, TEMPORAL_UI_URL: server.uiUrl };
+    say(`Temporal UI: ${server.uiUrl} (payloads are encrypted; codec server: ${codecEndpoint})`);
+    return { TEMPORAL_ADDRESS: server.address, TEMPORAL_UI_URL: server.uiUrl, CODEC_PORT: String(codecPort) };
   }
 
   async function startProcesses(env: NodeJS.ProcessEnv): Promise<string | undefined> {

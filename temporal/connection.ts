@@ -1,11 +1,12 @@
 import { Client, Connection, type TLSConfig } from '@temporalio/client';
-import { dataConverter } from './data-converter.ts';
+import type { DataConverter } from '@temporalio/common';
 
 export interface TemporalOptions {
   address: string;
   namespace: string;
   tls: TLSConfig | undefined;
   identity: string;
+  dataConverter: DataConverter;
 }
 
 /** gRPC would wait up to two minutes between two attempts; a server that is back is found within a second or two. */
@@ -21,7 +22,8 @@ export function createTemporalClient(options: TemporalOptions) {
     ...(options.tls ? { tls: options.tls } : {}),
     channelArgs: RECONNECT,
   });
-  const client = new Client({ connection, namespace: options.namespace, identity: options.identity, dataConverter });
+  const { namespace, identity, dataConverter } = options;
+  const client = new Client({ connection, namespace, identity, dataConverter });
   return {
     client,
     /** Round trip to the frontend. @throws when it does not answer within `timeoutMs` */

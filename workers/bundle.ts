@@ -9,6 +9,7 @@ export function bundleWorkflows(): Promise<WorkflowBundleWithSourceMap> {
   return bundleWorkflowCode({
     workflowsPath: path('../workflows/index.ts'),
     failureConverterPath: path('../temporal/failure-converter.ts'),
+    workflowInterceptorModules: [path('../workflows/encoded-input.ts')],
     logger: new DefaultLogger('WARN'),
   });
 }

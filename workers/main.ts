@@ -15,8 +15,9 @@ import { createMailer } from '../platform/mailer.ts';
 import { persist } from '../platform/persist.ts';
 import { createPriceFeed } from '../platform/price-feed.ts';
 import { createShutdown } from '../platform/shutdown.ts';
-import { KeyringError } from '../security/keyring.ts';
-import { createTemporalClient } from '../temporal/connection.ts';
+import { type Keyring, KeyringError } from '../security/keyring.ts';
+import { createTemporalClient, type TemporalClient } from '../temporal/connection.ts';
+import { createEncryptedDataConverter } from '../temporal/data-converter.ts';
 import { ensureSearchAttributes } from '../temporal/search-attributes.ts';
 import { readTls } from '../temporal/tls.ts';
 import { createWorkflowRegistry } from '../temporal/workflow-registry.ts';
@@ -54,24 +55,29 @@ export async function startWorkerProcess({ config, log, workflowBundle, schedule
   const identity = `worker:${process.pid}@${hostname()}`;
   const server = { address: config.temporalAddress, namespace: config.temporalNamespace };
   const tls = readTls(config.temporalTls);
-  const temporal = createTemporalClient({ ...server, tls, identity });
+  let temporal: TemporalClient | undefined;
   const queues = taskQueues(config.taskQueuePrefix);
   const sealer = createSealer({ databaseUrl: config.databaseUrl, auditKey: config.auditKey, log });
   const started = Promise.withResolvers<void>();
 
-  async function runByTheClock(): Promise<void> {
+  async function runByTheClock({ client }: TemporalClient): Promise<void> {
     const { taskQueuePrefix: prefix, backupTimeZone } = config;
-    await ensureSchedules(temporal.client, { prefix, queues, backupTimeZone });
+    await ensureSchedules(client, { prefix, queues, backupTimeZone });
     if (config.backupUrl === undefined) log.warn('backups are off: DATABASE_BACKUP_URL is not set');
-    else await startOverdueBackup({ client: temporal.client, db, queues, log });
+    else await startOverdueBackup({ client, db, queues, log });
   }
 
   /** One life of the Temporal workers, from the connection to their end. */
-  async function poll(activities: Activities, bundle: WorkflowBundleWithSourceMap): Promise<void> {
+  async function poll(
+    activities: Activities,
+    bundle: WorkflowBundleWithSourceMap,
+    keyring: Keyring,
+    byTheClock: () => Promise<void>,
+  ): Promise<void> {
     const connection = await NativeConnection.connect({ address: server.address, ...(tls ? { tls } : {}) });
     try {
       await ensureSearchAttributes(connection, server.namespace);
-      if (schedules) await runByTheClock();
+      if (schedules) await byTheClock();
       const workers = await createWorkers({
         connection,
         namespace: server.namespace,
@@ -79,6 +85,7 @@ export async function startWorkerProcess({ config, log, workflowBundle, schedule
         workflowBundle: bundle,
         activities,
         identity,
+        dataConverter: createEncryptedDataConverter(keyring, 'mark'),
         shutdownTimeoutMs: config.shutdownTimeout,
         log,
       });
@@ -98,6 +105,13 @@ export async function startWorkerProcess({ config, log, workflowBundle, schedule
       isFatal: (error) => error instanceof KeyringError,
     });
     if (keyring === undefined) return;
+    const client = createTemporalClient({
+      ...server,
+      tls,
+      identity,
+      dataConverter: createEncryptedDataConverter(keyring, 'refuse'),
+    });
+    temporal = client;
     const audit = createAuditLog({ auditKey: config.auditKey });
     const outbox = createOutbox({ keyring });
     const mailer = createMailer({
@@ -112,7 +126,7 @@ export async function startWorkerProcess({ config, log, workflowBundle, schedule
       auditKey: config.auditKey,
       outbox,
       mailer,
-      registry: createWorkflowRegistry({ temporal, queues }),
+      registry: createWorkflowRegistry({ temporal: client, queues }),
       log,
       publicOrigin: config.publicOrigin,
       queues,
@@ -127,7 +141,11 @@ export async function startWorkerProcess({ config, log, workflowBundle, schedule
     });
     const delivery = createMailDelivery({ db, outbox, mailer, audit, log });
     await Promise.all([
-      persist(() => poll(activities, bundle), { name: 'temporal workers', log, signal }),
+      persist(() => poll(activities, bundle, keyring, () => runByTheClock(client)), {
+        name: 'temporal workers',
+        log,
+        signal,
+      }),
       createOutboxDispatcher({ delivery, log }).run(signal),
       // In production prices are imported: a made-up one must never settle a trade.
       ...(config.production ? [] : [priceFeed.run(signal)]),
@@ -145,7 +163,7 @@ export async function startWorkerProcess({ config, log, workflowBundle, schedule
       await running.catch(() => {});
       // Last, so that what was just decided is sealed as well.
       await sealer.stop();
-      await temporal.close();
+      await temporal?.close();
       await db.close();
     },
   };

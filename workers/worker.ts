@@ -1,9 +1,10 @@
+import type { DataConverter } from '@temporalio/common';
 import { type NativeConnection, Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import type { Activities } from '../activities/index.ts';
-import { dataConverter } from '../temporal/data-converter.ts';
 import type { TaskQueues } from '../workflows/contract.ts';
 import { createActivityErrors } from './activity-errors.ts';
+import { createEncodedInputCheck } from './encoded-input.ts';
 
 export interface WorkerDeps {
   connection: NativeConnection;
@@ -12,6 +13,7 @@ export interface WorkerDeps {
   workflowBundle: WorkflowBundleWithSourceMap;
   activities: Activities;
   identity: string;
+  dataConverter: DataConverter;
   /** Milliseconds a running activity may take to end after a stop was asked for. */
   shutdownTimeoutMs: number;
   log: Logger;
@@ -29,8 +31,8 @@ export async function createWorkers(deps: WorkerDeps): Promise<Worker[]> {
     identity: deps.identity,
     workflowBundle: deps.workflowBundle,
     activities: deps.activities,
-    dataConverter,
-    interceptors: { activity: [createActivityErrors({ log: deps.log })] },
+    dataConverter: deps.dataConverter,
+    interceptors: { activity: [createActivityErrors({ log: deps.log }), createEncodedInputCheck()] },
     shutdownGraceTime: Math.floor(deps.shutdownTimeoutMs / 2),
     shutdownForceTime: deps.shutdownTimeoutMs,
   };

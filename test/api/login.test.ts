@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { row, rows, run } from '../../db/sql.ts';
 import { PHONE } from '../helpers/devices.ts';
+import { decodeHistory } from '../helpers/histories.ts';
 import { createStack, type Stack } from '../helpers/stack.ts';
 
 describe('login', () => {
@@ -169,7 +170,10 @@ describe('login', () => {
     const code = stack.mail.codesFor(person.email)[0] ?? '';
     const answer = await submit(asked.body.loginId, code);
     const history = JSON.stringify(
-      await stack.temporal.workflow.getHandle(`login:${asked.body.loginId}`).fetchHistory(),
+      await decodeHistory(
+        stack.keyring,
+        await stack.temporal.workflow.getHandle(`login:${asked.body.loginId}`).fetchHistory(),
+      ),
     );
     const payloads = [...history.matchAll(/"data":"([A-Za-z0-9+/=]+)"/g)]
       .map(([, data]) => Buffer.from(data ?? '', 'base64').toString('utf8'))

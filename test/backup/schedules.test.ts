@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { daysWithoutHour } from '../../domain/backup-calendar.ts';
 import { createTemporalClient } from '../../temporal/connection.ts';
+import { dataConverter } from '../../temporal/data-converter.ts';
 import { deleteSchedules, ensureSchedules } from '../../workers/schedules.ts';
 import { taskQueues } from '../../workflows/contract.ts';
 
@@ -12,6 +13,7 @@ const temporal = createTemporalClient({
   namespace: 'default',
   tls: undefined,
   identity: 'test',
+  dataConverter,
 });
 const made: string[] = [];
 

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { createTemporalClient } from '../../temporal/connection.ts';
+import { dataConverter } from '../../temporal/data-converter.ts';
 import { type Instance, type Killable, startInstance } from '../helpers/instance.ts';
 import { type Answer, inParallel, persistently } from '../helpers/persistent-client.ts';
 import { signUpTraders, type Trader } from '../helpers/traders.ts';
@@ -106,6 +107,7 @@ async function startedWorkflow(): Promise<void> {
     namespace: 'default',
     tls: undefined,
     identity: 'test',
+    dataConverter,
   });
   try {
     await vi.waitUntil(

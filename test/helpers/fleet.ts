@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { inject } from 'vitest';
 import { createTemporalClient } from '../../temporal/connection.ts';
+import { dataConverter } from '../../temporal/data-converter.ts';
 import { deleteSchedules } from '../../workers/schedules.ts';
 import { taskQueues } from '../../workflows/contract.ts';
 import { createDatabase } from './database.ts';
@@ -97,6 +98,7 @@ export async function createFleet({ apis, workers }: { apis: number; workers: nu
       namespace: 'default',
       tls: undefined,
       identity: 'test',
+      dataConverter,
     });
     // Their workflows by the clock would outlive the test on the run's server.
     const settings = { prefix: database.name, queues: taskQueues(database.name) };

@@ -9,6 +9,7 @@ import { createAuditLog } from '../../db/audit.ts';
 import { openKeyring } from '../../db/keyring.ts';
 import { loadConfig } from '../../platform/config.ts';
 import { createTemporalClient } from '../../temporal/connection.ts';
+import { createEncryptedDataConverter } from '../../temporal/data-converter.ts';
 import { bundleWorkflows } from '../../workers/bundle.ts';
 import { startWorkerProcess, type WorkerProcess } from '../../workers/main.ts';
 import { deleteSchedules } from '../../workers/schedules.ts';
@@ -62,6 +63,7 @@ export async function createStack(options: StackOptions = {}) {
     namespace: config.temporalNamespace,
     tls: undefined,
     identity: 'test',
+    dataConverter: createEncryptedDataConverter(keyring, 'refuse'),
   });
   const api = await startApi({ config, log });
   await api.ready;
@@ -72,6 +74,7 @@ export async function createStack(options: StackOptions = {}) {
     /** The configuration as the API sees it, with its real address. */
     config: api.config,
     url: api.url,
+    codecUrl: api.codecUrl,
     api: http,
     db: database.db,
     ownerDb: database.ownerDb,

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../helpers/eventually.ts';
+import { decodeHistory } from '../helpers/histories.ts';
 import type { SignedIn } from '../helpers/people.ts';
 import { createStack, type Stack } from '../helpers/stack.ts';
 import { createTrading, type Trader, type Trading } from '../helpers/trading.ts';
@@ -149,7 +150,10 @@ describe('a step-up stands before money that is large or risky', () => {
     const code = stack.mail.codesFor(trader.email)[0] ?? '';
     await trader.confirm(id, { method: 'email_code', code: wrong(code) });
     await trader.confirm(id, { method: 'email_code', code });
-    const history = await stack.temporal.workflow.getHandle(`transaction:${id}`).fetchHistory();
+    const history = await decodeHistory(
+      stack.keyring,
+      await stack.temporal.workflow.getHandle(`transaction:${id}`).fetchHistory(),
+    );
     const payloads: string[] = [];
     const collect = (value: unknown): void => {
       if (value instanceof Uint8Array) payloads.push(Buffer.from(value).toString('utf8'));

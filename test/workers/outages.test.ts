@@ -5,6 +5,7 @@ import { run } from '../../db/sql.ts';
 import { uuidV7 } from '../../security/uuid.ts';
 import { workflowIds } from '../../workflows/contract.ts';
 import { eventually } from '../helpers/eventually.ts';
+import { decodeHistory } from '../helpers/histories.ts';
 import { createStack, type Stack } from '../helpers/stack.ts';
 import { startTcpProxy } from '../helpers/tcp-proxy.ts';
 
@@ -94,7 +95,7 @@ test('bad data fails the activity for good and leaves none of the database’s w
     args: [{ incidentId: 'not-a-uuid', severity: 'low', userTag: 'test' }],
   });
   await expect(handle.result()).rejects.toThrow();
-  const history = JSON.stringify(await handle.fetchHistory());
+  const history = JSON.stringify(await decodeHistory(stack.keyring, await handle.fetchHistory()));
   const texts = [...history.matchAll(/"data":"([A-Za-z0-9+/=]+)"/g)].map(([, data = '']) => atob(data)).join('\n');
   expect(texts).toContain('database error 22P02');
   expect(history + texts).not.toMatch(/invalid input syntax|insert into|select /i);

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from 'vitest';
 import { createTemporalClient } from '../../temporal/connection.ts';
+import { dataConverter } from '../../temporal/data-converter.ts';
 import { deleteSchedules } from '../../workers/schedules.ts';
 import { taskQueues } from '../../workflows/contract.ts';
 import { createDatabase, type TestDatabase } from '../helpers/database.ts';
@@ -33,6 +34,7 @@ afterAll(async () => {
     namespace: 'default',
     tls: undefined,
     identity: 'test',
+    dataConverter,
   });
   await deleteSchedules(temporal.client, { prefix: database.name, queues: taskQueues(database.name) });
   await temporal.close();

@@ -112,7 +112,7 @@ test('no password, code, token, key, name or address is in any history of Tempor
 
   await waitUntilListed(stack.temporal, ids);
   const queues = taskQueues(stack.config.taskQueuePrefix);
-  const texts = await historyTexts(stack.temporal, [queues.decisions, queues.background]);
+  const texts = await historyTexts(stack.temporal, stack.keyring, [queues.decisions, queues.background]);
   expect([...texts.keys()]).toEqual(expect.arrayContaining(ids));
   // The search works: what is allowed to be there is found.
   expect(texts.get(workflowIds.login(first.body.loginId))).toContain(first.body.loginId);
