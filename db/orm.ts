@@ -9,30 +9,42 @@ export interface OrmOptions {
   /** At most this many connections (customer row C10: 30). */
   poolMax: number;
   applicationName: string;
+  limits?: PoolLimits;
   log?: (message: string) => void;
 }
 
+/** Milliseconds (customer row C10). */
+export interface PoolLimits {
+  /** How long to wait for a connection. */
+  readonly acquireTimeout: number;
+  /** When an unused connection is closed. */
+  readonly idleTimeout: number;
+  readonly statementTimeout: number;
+}
+
+const LIMITS: PoolLimits = { acquireTimeout: 5_000, idleTimeout: 30_000, statementTimeout: 15_000 };
+
 /**
- * Connects MikroORM as the application's role. Statements are limited to 15 s, lock waits to 2 s (retryable), and idle
- * transactions to 30 s, so that a stuck peer cannot hold the pool.
+ * Connects MikroORM as the application's role. Statements are limited to 15 s unless told otherwise, lock waits to 2 s
+ * (retryable), and idle transactions to 30 s, so that a stuck peer cannot hold the pool.
  */
 export async function createOrm(options: OrmOptions) {
+  const { acquireTimeout, idleTimeout, statementTimeout } = options.limits ?? LIMITS;
   let pool: Pool | undefined;
   const orm = await MikroORM.init({
     clientUrl: options.databaseUrl,
     entities,
-    pool: { min: 0, max: options.poolMax, idleTimeoutMillis: 30_000 },
+    pool: { min: 0, max: options.poolMax, idleTimeoutMillis: idleTimeout },
     driverOptions: {
       application_name: options.applicationName,
-      connectionTimeoutMillis: 5_000,
+      connectionTimeoutMillis: acquireTimeout,
       keepAlive: true,
       onPoolCreated(created: Pool) {
         pool = created;
         giveBackLostConnections(created);
         prepareStatements(created);
       },
-      options:
-        '-c lock_timeout=2000 -c statement_timeout=15000 -c idle_in_transaction_session_timeout=30000 -c timezone=UTC',
+      options: `-c lock_timeout=2000 -c statement_timeout=${statementTimeout} -c idle_in_transaction_session_timeout=30000 -c timezone=UTC`,
     },
     allowGlobalContext: false,
     logger: options.log ?? (() => {}),

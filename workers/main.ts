@@ -50,6 +50,7 @@ export async function startWorkerProcess({ config, log, workflowBundle, schedule
   const db = await createOrm({
     databaseUrl: config.databaseUrl,
     poolMax: config.dbPool.max,
+    limits: config.dbPool,
     applicationName: 'tradeguard-worker',
   });
   const identity = `worker:${process.pid}@${hostname()}`;
