@@ -45,6 +45,7 @@ export async function startApi({ config: given, log }: { config: Config; log: Lo
   const db = await createOrm({
     databaseUrl: config.databaseUrl,
     poolMax: config.dbPool.max,
+    limits: config.dbPool,
     applicationName: 'tradeguard-api',
   });
   const { keyring, open } = createDeferredKeyring();
