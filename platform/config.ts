@@ -109,7 +109,7 @@ const FIELDS = {
   poolMax: field('DB_POOL_MAX', integer(2, 30), '30'),
   poolAcquireTimeout: field('DB_ACQUIRE_TIMEOUT', duration, '5s'),
   poolIdleTimeout: field('DB_IDLE_TIMEOUT', duration, '30s'),
-  poolStatementTimeout: field('DB_STATEMENT_TIMEOUT', duration, '30s'),
+  poolStatementTimeout: field('DB_STATEMENT_TIMEOUT', duration, '15s'),
   temporalAddress: field('TEMPORAL_ADDRESS', address, '127.0.0.1:7233', null),
   temporalNamespace: field('TEMPORAL_NAMESPACE', identifier, 'default'),
   temporalTlsEnabled: field('TEMPORAL_TLS', flag, '0'),
