@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createTemporalGateway } from '../../api/temporal-gateway.ts';
 import { oneRow } from '../../db/sql.ts';
 import { createTemporalClient } from '../../temporal/connection.ts';
+import { createEncryptedDataConverter } from '../../temporal/data-converter.ts';
 import { type LoginInput, taskQueues, workflowIds } from '../../workflows/contract.ts';
 import { createStack, type Stack } from '../helpers/stack.ts';
 
@@ -15,6 +16,7 @@ beforeAll(async () => {
     namespace: stack.config.temporalNamespace,
     tls: undefined,
     identity: 'test',
+    dataConverter: createEncryptedDataConverter(stack.keyring, 'refuse'),
   });
 });
 afterAll(async () => {
