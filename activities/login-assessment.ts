@@ -1,4 +1,4 @@
-import { findDevice } from '../db/devices.ts';
+import { type DeviceMatch, findDevice } from '../db/devices.ts';
 import { readHistory } from '../db/login-baseline.ts';
 import type { LoginOwner, LoginRecord } from '../db/logins.ts';
 import type { Tx } from '../db/sql.ts';
@@ -10,6 +10,8 @@ import type { ActivityDeps } from './deps.ts';
 export interface LoginRisk {
   assessment: LoginAssessment;
   device: DeviceFinding;
+  /** The account's device that it was compared with. */
+  match: DeviceMatch | undefined;
 }
 
 /**
@@ -51,5 +53,5 @@ export async function assessRisk(
     RULE_SET_V1,
     (ruleId, error) => log.error({ loginId: login.id, ruleId, err: error }, 'a login rule failed'),
   );
-  return { assessment, device };
+  return { assessment, device, match };
 }

@@ -1,13 +1,15 @@
 import type { AuditEvent } from '../db/audit.ts';
-import { addDevice, findDevice, refreshDevice } from '../db/devices.ts';
-import { availableMethods, drawEmailCode, totpField } from '../db/factors.ts';
+import { addDevice, type DeviceMatch, findDevice, refreshDevice } from '../db/devices.ts';
+import { drawEmailCode, totpField } from '../db/factors.ts';
 import { openIncident } from '../db/incidents.ts';
 import { subjectOf } from '../db/lockouts.ts';
 import { learnPlace } from '../db/login-baseline.ts';
 import { clearOwnFailures } from '../db/login-subject.ts';
 import { awaitFactor, finishLogin, type LoginOwner, type LoginRecord } from '../db/logins.ts';
+import { availableMethods } from '../db/owned-factors.ts';
 import { row, run, type Tx } from '../db/sql.ts';
 import { loginDeniedLetter } from '../domain/account-letters.ts';
+import { changedClasses } from '../domain/device.ts';
 import type { IncidentCause } from '../domain/incident.ts';
 import { type FactorMethod, offeredMethods } from '../domain/login.ts';
 import { encryptField } from '../security/field-encryption.ts';
@@ -22,6 +24,7 @@ export interface LoginStep {
   /** Letter with a code that must be on its way before anybody is answered. */
   codeMail: string | null;
   incidents: FollowUps['incidents'];
+  restrictions?: string[];
 }
 
 /** Tokens whose hashes a session and its device are stored under. */
@@ -147,7 +150,7 @@ export function createLoginOutcomes(deps: ActivityDeps) {
       tx,
       event(login, 'login.succeeded', 'success', { score: login.score, deviceId, factors: login.proven }),
       event(login, 'session.created', 'success', { sessionId, scope, channel: login.channel }),
-      ...(match === undefined ? [event(login, 'device.added', 'success', { deviceId })] : []),
+      ...deviceTrail(login, match, deviceId),
     );
     return {
       verdict: {
@@ -160,6 +163,13 @@ export function createLoginOutcomes(deps: ActivityDeps) {
       codeMail: null,
       incidents: [],
     };
+  }
+
+  /** A device that is new to the account, or that is another one than it was. */
+  function deviceTrail(login: LoginRecord, match: DeviceMatch | undefined, deviceId: string): AuditEvent[] {
+    if (match === undefined) return [event(login, 'device.added', 'success', { deviceId })];
+    const changed = match.byCookie ? changedClasses(match.components, login.device) : [];
+    return changed.length > 0 ? [event(login, 'device.changed', 'success', { deviceId, changed })] : [];
   }
 
   /** Asks for a (further) factor; where that is an e-mailed code, it is drawn and its letter queued. */

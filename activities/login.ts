@@ -1,7 +1,8 @@
-import { availableMethods, drawEmailCode, failedTries, isAccountExhausted } from '../db/factors.ts';
+import { drawEmailCode, failedTries, isAccountExhausted } from '../db/factors.ts';
 import { lockSubject, settleAttempt } from '../db/login-subject.ts';
 import { type LoginOwner, type LoginRecord, lockLoginOwner, readLogin, storeFinding } from '../db/logins.ts';
 import { once } from '../db/once.ts';
+import { availableMethods } from '../db/owned-factors.ts';
 import { row, type Tx } from '../db/sql.ts';
 import { canSatisfy, type FactorMethod, isFinalLogin, isSatisfied, requiredKinds } from '../domain/login.ts';
 import type { Reason } from '../domain/risk/reasons.ts';
@@ -18,6 +19,7 @@ import type {
 import { finalOnDataErrors } from './data-errors.ts';
 import type { ActivityDeps } from './deps.ts';
 import { assessRisk } from './login-assessment.ts';
+import { createLoginIndicators, together } from './login-indicators.ts';
 import { createLoginOutcomes, type LoginStep } from './login-outcome.ts';
 
 /** The first decision on a login. */
@@ -53,6 +55,7 @@ interface AttemptRow {
 export function createLoginActivities(deps: ActivityDeps) {
   const { db, audit, keyring } = deps;
   const outcomes = createLoginOutcomes(deps);
+  const indicators = createLoginIndicators(deps, outcomes);
 
   const step = <T>(loginId: string, name: string, work: (tx: Tx) => Promise<T>): Promise<T> =>
     finalOnDataErrors(() => db.transaction((tx) => once(tx, `login:${loginId}:${name}`, () => work(tx))));
@@ -85,13 +88,18 @@ export function createLoginActivities(deps: ActivityDeps) {
     if (owner.restricted) {
       return { ...(await outcomes.end(tx, login, { status: 'restricted' }, { cause: 'restricted' })), score: null };
     }
-    const { assessment, device } = await assessRisk(tx, deps, login, owner, settings.deviceCookieRequired);
+    const risk = await assessRisk(tx, deps, login, owner, settings.deviceCookieRequired);
+    const { assessment, device } = risk;
     const { score, reasons, ruleSetVersion } = assessment;
     await storeFinding(tx, login.id, { score, ruleSetVersion, reasons, deviceFinding: device.kind });
     const scored = { ...login, score };
     const details = { score, ruleSetVersion, reasons: evidence(reasons) };
+    const found = await indicators.ofRisk(tx, scored, owner, risk);
     const decided = await (async () => {
       if (assessment.verdict === 'deny') return outcomes.deny(tx, scored, owner, 'login_escalated', details);
+      if (found.restrictions.length > 0) {
+        return outcomes.end(tx, scored, { status: 'restricted' }, { cause: 'restricted', ...details });
+      }
       const staff = isStaff(owner.role);
       const required = Math.max(requiredKinds(assessment.verdict), staff ? 1 : 0);
       if (required === 0) return outcomes.grant(tx, scored, owner, settings, firstHashes(login));
@@ -100,7 +108,7 @@ export function createLoginActivities(deps: ActivityDeps) {
       if (staff && !owner.hasTotp) return outcomes.askForEnrolment(tx, scored, owner, settings);
       return outcomes.askForFactor(tx, scored, owner, settings, required, []);
     })();
-    return { ...decided, score };
+    return { ...decided, ...together(decided, found), score };
   }
 
   async function apply(
@@ -133,7 +141,8 @@ export function createLoginActivities(deps: ActivityDeps) {
       const { method } = attempt;
       await audit.append(tx, outcomes.event(login, 'login.factor_failed', 'failure', { method, triesLeft }));
       if (triesLeft === 0 || (await isAccountExhausted(tx, owner.id))) {
-        return outcomes.deny(tx, login, owner, 'step_up_failed', { tries });
+        const denied = await outcomes.deny(tx, login, owner, 'step_up_failed', { tries });
+        return { ...denied, ...together(denied, await indicators.ofFactors(tx, login, owner, tries)) };
       }
       return { status: 'factor_invalid', triesLeft };
     }
@@ -187,11 +196,16 @@ export function createLoginActivities(deps: ActivityDeps) {
           await audit.append(tx, { ...started, actor: { kind: 'system' } });
         }
         const none = { risk: null, lockout };
+        const lockedAgain =
+          lockout === null || owner === null
+            ? { restrictions: [], incidents: [] }
+            : await indicators.ofLockout(tx, login, owner, lockoutId);
         if (login.status !== 'pending') return { ...closed(login), ...none };
         if (login.overdue) return { ...(await outcomes.end(tx, login, { status: 'abandoned' })), ...none };
         if (settled.outcome === 'locked') {
           const { lockedUntil } = settled;
-          return { ...(await outcomes.end(tx, login, { status: 'locked', lockedUntil }, { hashed: true })), ...none };
+          const ended = await outcomes.end(tx, login, { status: 'locked', lockedUntil }, { hashed: true });
+          return { ...ended, ...none, ...lockedAgain };
         }
         if (settled.outcome === 'failed' || owner === null) {
           return { ...(await outcomes.end(tx, login, { status: 'invalid_credentials' })), ...none };

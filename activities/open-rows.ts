@@ -3,12 +3,14 @@ import { finishLogin } from '../db/logins.ts';
 import { oneRow, row, rows, type Tx } from '../db/sql.ts';
 import { findTransaction } from '../db/transactions.ts';
 import type { IncidentStatus, Severity } from '../domain/incident.ts';
+import { RECOVERY_LINK_TTL_MS } from '../domain/restriction.ts';
 import type { Keyring } from '../security/keyring.ts';
 import { searchTag } from '../security/tokens.ts';
 import type { Restart } from '../temporal/workflow-registry.ts';
 import type {
   IncidentInput,
   LockoutInput,
+  RestrictionInput,
   TaskQueues,
   TransactionInput,
   TransactionSettings,
@@ -165,7 +167,34 @@ export function openRowsOf({ keyring, queues, audit }: OpenRowsDeps) {
     },
   };
 
-  return { transaction, lockout, incident, login };
+  const restriction: OpenRows = {
+    ...openRows({ name: 'restriction', isOpen: 'lifted_at is null', since: 'started_at' }),
+    queue: 'background',
+    async recover(tx, id) {
+      const { user_id: userId } = await oneRow<{ user_id: string }>(
+        tx,
+        'select user_id from restriction where id = $1',
+        [id],
+      );
+      const input: RestrictionInput = {
+        restrictionId: id,
+        linkTtlMs: RECOVERY_LINK_TTL_MS,
+        userTag: userTag(userId),
+        queues,
+      };
+      return {
+        workflowType: 'restriction',
+        workflowId: this.workflowId(id),
+        queue: 'background',
+        input,
+        summary: 'Restriction, started again',
+        userTag: input.userTag,
+        status: 'restricted',
+      };
+    },
+  };
+
+  return { transaction, lockout, incident, login, restriction };
 }
 
 /** What the tables have in common. A workflow is named after its table, its id after its row. */

@@ -1,5 +1,6 @@
 import { drawEmailCode, failedTries } from '../db/factors.ts';
 import { openIncident } from '../db/incidents.ts';
+import { recordIndicators } from '../db/indicators.ts';
 import { row as firstRow } from '../db/sql.ts';
 import { markHeld } from '../db/transactions.ts';
 import type {
@@ -63,7 +64,21 @@ export function createTransactionStepUp(deps: ActivityDeps, step: TransactionSte
       details: { code, score: row.score, accountId: row.account_id, type: row.type },
       key: `transaction:${row.id}:${code}`,
     });
-    return { result: { kind: 'state' }, incidents: [...incidents, incident] };
+    // What was imported is somebody else's past, and says nothing about who acts now.
+    const isLive = row.virtual === null;
+    const details = { transactionId: row.id, code };
+    const consequences = await recordIndicators(
+      tx,
+      deps,
+      row.user_id,
+      isLive ? [{ kind: 'step_up_failed', key: `transaction:${row.id}:${code}`, details }] : [],
+      { workflowId: `transaction:${row.id}`, requestId: row.request_id },
+    );
+    return {
+      result: { kind: 'state' },
+      incidents: [...incidents, incident, ...consequences.incidents],
+      restrictions: consequences.restrictions,
+    };
   }
 
   async function apply(locked: LockedTransaction, attempt: Attempt): Promise<StepEffect<FactorResult>> {
@@ -81,15 +96,20 @@ export function createTransactionStepUp(deps: ActivityDeps, step: TransactionSte
       transactionId: string,
       attemptId: string,
     ): Promise<{ state: TransactionState; outcome: TransactionFactorOutcome }> {
-      const { state, result } = await step.run<FactorResult>(transactionId, `factor:${attemptId}`, async (locked) => {
-        const attempt = await firstRow<Attempt>(
-          locked.tx,
-          `${ATTEMPTS} where a.id = $1 and a.challenge_kind = 'transaction' and a.challenge_id = $2`,
-          [attemptId, transactionId],
-        );
-        if (attempt === undefined || locked.row.status !== 'step_up_required') return { result: { kind: 'closed' } };
-        return apply(locked, attempt);
-      });
+      const { state, result } = await step.run<FactorResult>(
+        transactionId,
+        `factor:${attemptId}`,
+        async (locked) => {
+          const attempt = await firstRow<Attempt>(
+            locked.tx,
+            `${ATTEMPTS} where a.id = $1 and a.challenge_kind = 'transaction' and a.challenge_id = $2`,
+            [attemptId, transactionId],
+          );
+          if (attempt === undefined || locked.row.status !== 'step_up_required') return { result: { kind: 'closed' } };
+          return apply(locked, attempt);
+        },
+        'alone',
+      );
       return { state, outcome: result.kind === 'factor_invalid' ? result : { ...result, body: state.view } };
     },
 
@@ -122,16 +142,21 @@ export function createTransactionStepUp(deps: ActivityDeps, step: TransactionSte
      * been applied yet still counts.
      */
     async expireStepUp(transactionId: string): Promise<TransactionState> {
-      const { state } = await step.run<FactorResult>(transactionId, 'step-up-expired', async (locked) => {
-        if (locked.row.status !== 'step_up_required') return { result: { kind: 'closed' } };
-        const proven = await firstRow<Attempt>(
-          locked.tx,
-          `${ATTEMPTS} where a.challenge_kind = 'transaction' and a.challenge_id = $1 and a.passed
-             and a.created_at <= t.step_up_expires_at order by a.created_at limit 1`,
-          [transactionId],
-        );
-        return proven === undefined ? failed(locked, 'step_up_expired') : apply(locked, proven);
-      });
+      const { state } = await step.run<FactorResult>(
+        transactionId,
+        'step-up-expired',
+        async (locked) => {
+          if (locked.row.status !== 'step_up_required') return { result: { kind: 'closed' } };
+          const proven = await firstRow<Attempt>(
+            locked.tx,
+            `${ATTEMPTS} where a.challenge_kind = 'transaction' and a.challenge_id = $1 and a.passed
+               and a.created_at <= t.step_up_expires_at order by a.created_at limit 1`,
+            [transactionId],
+          );
+          return proven === undefined ? failed(locked, 'step_up_expired') : apply(locked, proven);
+        },
+        'alone',
+      );
       return state;
     },
   };

@@ -30,6 +30,7 @@ export interface StepEffect<T> {
   result: T;
   incidents?: FollowUps['incidents'];
   mails?: string[];
+  restrictions?: string[];
 }
 
 /**
@@ -41,6 +42,7 @@ export function createTransactionStep({ db }: Pick<ActivityDeps, 'db'>, lanes: A
     transactionId: string,
     step: string,
     effect: (locked: LockedTransaction) => Promise<StepEffect<T>>,
+    ownerLock: 'share' | 'alone',
   ): Promise<{ state: TransactionState; result: T }> {
     // Owner and accounts of a transaction never change: they are read before the lanes, without a lock.
     const known = found(await findTransaction(db.fork(), transactionId), transactionId);
@@ -48,26 +50,39 @@ export function createTransactionStep({ db }: Pick<ActivityDeps, 'db'>, lanes: A
     return lanes.run(accounts, () => db.transaction(inTransaction), currentSignal());
 
     async function inTransaction(tx: Tx) {
-      const { result, incidents, mails } = await once(tx, `transaction:${transactionId}:${step}`, async () => {
-        const owner = await lockOwner(tx, known.user_id);
-        if (owner === undefined) throw new Error(`transaction ${transactionId} has lost its owner`);
-        await lockAccounts(tx, accounts);
-        const row = found(await lockTransaction(tx, transactionId), transactionId);
-        return effect({ tx, row, owner });
-      });
+      const { result, incidents, mails, restrictions } = await once(
+        tx,
+        `transaction:${transactionId}:${step}`,
+        async () => {
+          const owner = await lockOwner(tx, known.user_id, ownerLock);
+          if (owner === undefined) throw new Error(`transaction ${transactionId} has lost its owner`);
+          await lockAccounts(tx, accounts);
+          const row = found(await lockTransaction(tx, transactionId), transactionId);
+          return effect({ tx, row, owner });
+        },
+      );
       const row = found(await findTransaction(tx, transactionId), transactionId);
-      const state = await stateOf(tx, row, { mails: mails ?? [], incidents: incidents ?? [] });
+      const state = await stateOf(tx, row, {
+        mails: mails ?? [],
+        incidents: incidents ?? [],
+        restrictions: restrictions ?? [],
+      });
       return { state, result };
     }
   }
 
   return {
-    /** @throws ApplicationFailure (non-retryable) when there is no such transaction or the database refuses the data */
+    /**
+     * @param ownerLock `alone` for a step that may freeze the account
+     * @throws ApplicationFailure (non-retryable) when there is no such transaction or the database refuses the data
+     */
     run: <T>(
       transactionId: string,
       step: string,
       effect: (locked: LockedTransaction) => Promise<StepEffect<T>>,
-    ): Promise<{ state: TransactionState; result: T }> => finalOnDataErrors(() => run(transactionId, step, effect)),
+      ownerLock: 'share' | 'alone' = 'share',
+    ): Promise<{ state: TransactionState; result: T }> =>
+      finalOnDataErrors(() => run(transactionId, step, effect, ownerLock)),
 
     /** The present state, without changing anything. */
     read: (transactionId: string): Promise<TransactionState> =>

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { activeLockoutOf, endLockout } from '../db/lockouts.ts';
 import { loginSubject } from '../db/login-subject.ts';
+import { notePasswordReset } from '../db/recovery.ts';
 import { revokeSessions } from '../db/sessions.ts';
 import { oneRow, row, run, type Tx } from '../db/sql.ts';
 import { credentialsByEmail, credentialsById, setPassword } from '../db/users.ts';
@@ -112,7 +113,10 @@ export function createPasswordRoutes(deps: ApiDeps): Route[] {
   async function reset(context: RouteContext<unknown, unknown, z.output<typeof resetBody>>): Promise<Reply> {
     const { token, newPassword } = context.body;
     const hashes = tokenHashes(keyring, 'reset-token', token);
-    const usable = 'token_hash = any($1::bytea[]) and used_at is null and expires_at > clock_timestamp()';
+    // The password of a restricted account is its recovery's to reset: whoever reads the mailbox alone does not.
+    const usable = `token_hash = any($1::bytea[]) and used_at is null and expires_at > clock_timestamp()
+      and (exists (select from recovery_step s where s.password_reset_id = password_reset.id)
+        or not exists (select from app_user u where u.id = password_reset.user_id and u.restricted_at is not null))`;
     const found = await row<{ user_id: string | null }>(
       db.fork(),
       `select user_id from password_reset where ${usable}`,
@@ -140,6 +144,7 @@ export function createPasswordRoutes(deps: ApiDeps): Route[] {
         [userId],
       );
       await trace(tx, 'password.reset', userId, context.request, 'success');
+      await notePasswordReset(tx, deps, { userId, tokenHashes: hashes, ip, requestId });
       await revokeSessions(tx, audit, { userId, actor, ip, requestId, reason: 'password_reset' });
       await tellChanged(tx, userId, user.email);
       // The lock protected a password that is void now (docs/adr, "attempts are counted by reservation").

@@ -1,3 +1,5 @@
+import type { FactorMethod } from '../domain/login.ts';
+import { ENROLLED_METHODS } from './owned-factors.ts';
 import { row, type Tx } from './sql.ts';
 
 /** What a decision about money asks of the person behind an account. */
@@ -6,20 +8,26 @@ export interface AccountOwner {
   email: string;
   disabled: boolean;
   restricted: boolean;
-  /** Has a confirmed authenticator. */
-  hasTotp: boolean;
+  /** The methods they enrolled, beside their mailbox. */
+  enrolled: FactorMethod[];
 }
 
 /**
- * Reads the owner under a share lock: a freeze (which locks the row FOR UPDATE) comes either before this decision, which
- * then sees it, or after it committed. Decisions do not wait for each other here.
+ * Reads the owner under a share lock: a freeze (which locks the row alone) comes either before this decision, which then
+ * sees it, or after it committed. Decisions do not wait for each other here.
+ *
+ * @param strength `alone` for a step that may freeze the account: two that share the row could not both go on to that
  */
-export async function lockOwner(tx: Tx, userId: string): Promise<AccountOwner | undefined> {
-  const found = await row<{ email: string; disabled: boolean; restricted: boolean; has_totp: boolean }>(
+export async function lockOwner(
+  tx: Tx,
+  userId: string,
+  strength: 'share' | 'alone' = 'share',
+): Promise<AccountOwner | undefined> {
+  const found = await row<{ email: string; disabled: boolean; restricted: boolean; enrolled: FactorMethod[] }>(
     tx,
     `select email, disabled_at is not null as disabled, restricted_at is not null as restricted,
-            exists (select from totp_factor where user_id = app_user.id and confirmed_at is not null) as has_totp
-       from app_user where id = $1 for share`,
+            ${ENROLLED_METHODS} as enrolled
+       from app_user where id = $1 ${strength === 'share' ? 'for share' : 'for no key update'}`,
     [userId],
   );
   if (found === undefined) return undefined;
@@ -28,6 +36,6 @@ export async function lockOwner(tx: Tx, userId: string): Promise<AccountOwner | 
     email: found.email,
     disabled: found.disabled,
     restricted: found.restricted,
-    hasTotp: found.has_totp,
+    enrolled: found.enrolled,
   };
 }

@@ -42,7 +42,7 @@ export interface LoginRecord {
   expired: boolean;
 }
 
-/** Somebody who signs in, share-locked: a freeze or a removal comes before this decision or after it. */
+/** Somebody who signs in, locked: a freeze or a removal comes before this decision or after it. */
 export interface LoginOwner {
   id: string;
   email: string;
@@ -78,7 +78,10 @@ export async function readLogin(tx: Tx, loginId: string, lock: 'lock' | 'no_lock
   };
 }
 
-/** Reads and share-locks the person behind a login. */
+/**
+ * Reads and locks the person behind a login. Not shared, since what the login finds may freeze the account in the same
+ * transaction; not FOR UPDATE, since attempts that refer to the person are inserted under their subject's lock.
+ */
 export async function lockLoginOwner(tx: Tx, userId: string): Promise<LoginOwner> {
   const found = await oneRow<{
     email: string;
@@ -93,7 +96,7 @@ export async function lockLoginOwner(tx: Tx, userId: string): Promise<LoginOwner
     `select email, role, time_zone, password_one_time, disabled_at is not null as disabled,
             restricted_at is not null as restricted,
             exists (select from totp_factor where user_id = app_user.id and confirmed_at is not null) as has_totp
-       from app_user where id = $1 for share`,
+       from app_user where id = $1 for no key update`,
     [userId],
   );
   return {

@@ -5,6 +5,8 @@ export interface Revocation {
   userId: string;
   /** Only this session. */
   only?: string;
+  /** Only sessions that were opened on this device. */
+  onDevice?: string;
   /** All but this session. */
   except?: string;
   reason:
@@ -15,6 +17,8 @@ export interface Revocation {
     | 'role_changed'
     | 'disabled'
     | 'mfa_reset'
+    | 'device_revoked'
+    | 'restricted'
     | 'abandoned';
   actor: AuditEvent['actor'];
   ip?: string | null;
@@ -27,8 +31,9 @@ export async function revokeSessions(tx: Tx, audit: AuditLog, given: Revocation)
     tx,
     `update session set revoked_at = clock_timestamp(), revoked_reason = $4
       where user_id = $1 and revoked_at is null and expires_at > clock_timestamp()
-        and ($2::uuid is null or id = $2) and ($3::uuid is null or id <> $3) returning id`,
-    [given.userId, given.only ?? null, given.except ?? null, given.reason],
+        and ($2::uuid is null or id = $2) and ($3::uuid is null or id <> $3)
+        and ($5::uuid is null or device_id = $5) returning id`,
+    [given.userId, given.only ?? null, given.except ?? null, given.reason, given.onDevice ?? null],
   );
   if (ended.length === 0) return 0;
   await audit.append(tx, {

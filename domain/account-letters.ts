@@ -86,6 +86,45 @@ export function passwordChangedLetter(): LetterText {
   ]);
 }
 
+/** The account was frozen. */
+export function accountRestrictedLetter(): LetterText {
+  return letter('account_restricted', 'We restricted your account', [
+    'There were signs that somebody else acts for you. Until we have cleared that up with you, nobody can sign in to your',
+    'account, nothing is bought, sold or paid out, and your sessions and signing keys were ended.',
+    'Call us by a number that you know, not one from a letter. We will verify who you are and open the account again.',
+  ]);
+}
+
+/** Recovery, after the identity was verified: the link that sets a new password. */
+export function recoveryPasswordLetter(origin: string, token: string, ttlMs: number): LetterText {
+  return letter('recovery_password', 'Recover your account: choose a new password', [
+    'You verified with us who you are. Choose a new password here:',
+    '',
+    `${origin}/reset-password#token=${token}`,
+    '',
+    `The link works once, for ${duration(ttlMs)}. If you did not speak with us, tell us at once.`,
+  ]);
+}
+
+/** Recovery, after the password: the link that enrols a new authenticator. */
+export function recoveryFactorLetter(origin: string, token: string, ttlMs: number): LetterText {
+  return letter('recovery_factor', 'Recover your account: set up your authenticator', [
+    'The factors that your account had were taken away. Set up an authenticator app here:',
+    '',
+    `${origin}/recover#token=${token}`,
+    '',
+    `The link works once, for ${duration(ttlMs)}. If you did not speak with us, tell us at once.`,
+  ]);
+}
+
+/** Recovery is over. */
+export function accountRestoredLetter(): LetterText {
+  return letter('account_restored', 'Your account is open again', [
+    'The restriction was lifted: sign in with your new password and your new authenticator.',
+    'Your old signing keys stay void; make new ones.',
+  ]);
+}
+
 /** An authenticator was added or taken away. */
 export function authenticatorLetter(change: 'enrolled' | 'removed'): LetterText {
   return change === 'enrolled'
@@ -97,6 +136,46 @@ export function authenticatorLetter(change: 'enrolled' | 'removed'): LetterText 
         'Codes of your authenticator app are no longer asked for.',
         NOT_YOU,
       ]);
+}
+
+/** Ten recovery codes were made; those from before stopped working. */
+export function recoveryCodesLetter(): LetterText {
+  return letter('recovery_codes', 'New recovery codes for your account', [
+    'New recovery codes were made for your account. Those from before do not work any more.',
+    NOT_YOU,
+  ]);
+}
+
+/** A recovery code was used. @param left how many are not */
+export function recoveryCodeUsedLetter(left: number): LetterText {
+  return letter('recovery_code_used', 'A recovery code was used', [
+    'One of your recovery codes was used in place of your authenticator. It does not work again.',
+    left === 0 ? 'You have none left: make new ones.' : `You have ${left} left.`,
+    NOT_YOU,
+  ]);
+}
+
+/** A passkey was added or taken away. */
+export function passkeyLetter(change: 'added' | 'removed'): LetterText {
+  return change === 'added'
+    ? letter('passkey_added', 'A passkey was added to your account', [
+        'From now on this passkey proves that it is you.',
+        NOT_YOU,
+      ])
+    : letter('passkey_removed', 'A passkey was removed from your account', [
+        'This passkey does not open anything any more.',
+        NOT_YOU,
+      ]);
+}
+
+/** Security questions were set or taken away. */
+export function securityQuestionsLetter(change: 'set' | 'removed'): LetterText {
+  return letter('security_questions', 'Your security questions were changed', [
+    change === 'set'
+      ? 'Security questions were set. From now on they can confirm transactions.'
+      : 'The security questions were removed from your account.',
+    NOT_YOU,
+  ]);
 }
 
 function letter(template: string, subject: string, lines: readonly string[]): LetterText {

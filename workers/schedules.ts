@@ -7,7 +7,14 @@ import {
 } from '@temporalio/client';
 import type { Duration } from '@temporalio/common';
 import { daysWithoutHour } from '../domain/backup-calendar.ts';
-import type { BackupInput, RestoreDrillInput, TaskQueues } from '../workflows/contract.ts';
+import {
+  type BackupInput,
+  type DeviceCleanUpInput,
+  type KeyRotationInput,
+  keyRotationPace,
+  type RestoreDrillInput,
+  type TaskQueues,
+} from '../workflows/contract.ts';
 
 export interface ScheduleSettings {
   /** Starts the ids, so that installations that share a namespace keep their schedules apart. */
@@ -20,6 +27,11 @@ export interface ScheduleSettings {
 const BACKUP_HOUR = 2;
 /** After the backup, and an hour that no time zone skips on a Sunday. */
 const DRILL_HOUR = 5;
+/** On the first of the month, after the backup. */
+const ROTATION_HOUR = 3;
+const CLEAN_UP_HOUR = 4;
+/** Devices that nobody signed in from for that long are forgotten. */
+const DEVICE_UNSEEN_DAYS = 90;
 /** How far ahead skipped hours are written down; every boot of a worker writes them anew. */
 const YEARS_AHEAD = 10;
 const MONTHS = [
@@ -69,12 +81,21 @@ function schedulesOf({ prefix, queues, backupTimeZone: timezone = 'UTC' }: Sched
   const backup: BackupInput = { backupId: null, trigger: 'schedule', requestedBy: null, queues };
   const drill: RestoreDrillInput = { ...backup, drillId: null };
   const everySunday: ScheduleSpec = { calendars: [{ dayOfWeek: 'SUNDAY', hour: DRILL_HOUR, comment: 'every Sunday' }] };
+  const cleanUp: DeviceCleanUpInput = { unseenForDays: DEVICE_UNSEEN_DAYS };
+  const everyDay: ScheduleSpec = { calendars: [{ hour: CLEAN_UP_HOUR, comment: 'every day' }] };
+  const rotation: KeyRotationInput = {
+    ...{ rotationId: null, trigger: 'schedule', scope: 'all', requestedBy: null, queues },
+    ...keyRotationPace,
+  };
+  const everyMonth: ScheduleSpec = { calendars: [{ dayOfMonth: 1, hour: ROTATION_HOUR, comment: 'every month' }] };
   return [
     every('reconcile', 'reconcile', '1 minute'),
     every('nonces', 'nonceMaintenance', '5 minutes'),
     every('alerts', 'alerts', '1 minute'),
     every('audit-verification', 'auditVerification', '1 hour'),
+    scheduled('device-clean-up', 'deviceCleanUp', everyDay, '1 day', [cleanUp]),
     scheduled('backup', 'backup', { ...nightly(timezone, BACKUP_HOUR), timezone }, '1 hour', [backup]),
+    scheduled('key-rotation', 'keyRotation', everyMonth, '1 day', [rotation]),
     scheduled('restore-drill', 'restoreDrill', { ...everySunday, timezone }, '1 hour', [drill]),
   ];
 }

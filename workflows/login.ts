@@ -110,7 +110,7 @@ export async function login(input: LoginInput): Promise<LoginVerdict> {
   verdict = assessed.verdict;
   report(verdict, assessed.risk);
   const ending = await CancellationScope.nonCancellable(async () => {
-    await startConsequences(assessed.lockout, assessed.incidents, input);
+    await startConsequences(assessed, input);
     return assessed.verdict;
   });
 
@@ -157,11 +157,13 @@ async function writeBeforeAnswering(mailId: string | null): Promise<void> {
 }
 
 async function startConsequences(
-  lockout: { lockoutId: string; lockedUntil: string } | null,
-  incidents: FollowUps['incidents'],
+  assessed: Pick<FollowUps, 'incidents' | 'restrictions'> & {
+    lockout: { lockoutId: string; lockedUntil: string } | null;
+  },
   { settings, userTag }: LoginInput,
 ): Promise<void> {
   const { queues } = settings;
+  const { lockout } = assessed;
   if (lockout !== null) {
     const child: LockoutInput = { ...lockout, userTag, queues };
     try {
@@ -182,7 +184,7 @@ async function startConsequences(
       if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
     }
   }
-  await startFollowUps({ incidents }, { queues, userTag });
+  await startFollowUps(assessed, { queues, userTag });
 }
 
 function report(verdict: LoginVerdict, risk: number | null): void {
