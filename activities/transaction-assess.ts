@@ -5,7 +5,7 @@ import { openIncident } from '../db/incidents.ts';
 import { lockAccounts, postSettlement, reserve } from '../db/ledger.ts';
 import type { Tx } from '../db/sql.ts';
 import { insertTransaction, type NewTransaction, transactionView } from '../db/transactions.ts';
-import { offeredMethods } from '../domain/login.ts';
+import { type FactorMethod, offeredMethods } from '../domain/login.ts';
 import { requiredApprovals } from '../domain/review.ts';
 import { applySettlement, type FeatureState, fold, type TransactionFeatures } from '../domain/risk/features.ts';
 import { RULE_SET_V1 } from '../domain/risk/rule-set-v1.ts';
@@ -190,7 +190,9 @@ function newRow(
   const after = (ms: number) => new Date(moment.now.ms + ms).toISOString();
   const amount = offer.terms?.amount.toString() ?? request.amount;
   const limit = settings.secondApprovalAboveMinor;
-  const available = owner.hasTotp ? (['totp', 'email_code'] as const) : (['email_code'] as const);
+  const asksQuestions = settings.securityQuestions === true;
+  const enrolled = owner.enrolled.filter((method) => asksQuestions || method !== 'security_questions');
+  const available: FactorMethod[] = [...enrolled, 'email_code'];
   const content = {
     id: request.transactionId,
     type: request.type,

@@ -36,7 +36,54 @@ export const sixDigits = z
 /** 32 random bytes in base64url, as device tokens and the tokens in letters are. */
 export const tokenInput = z.string().regex(/^[A-Za-z0-9_-]{43}$/, 'must be a token that we gave out');
 
-export const factorBody = z.strictObject({
-  method: z.enum(['totp', 'email_code']),
-  code: sixDigits,
+const base64url = (max: number) =>
+  z
+    .string()
+    .max(max)
+    .regex(/^[A-Za-z0-9_-]+$/, 'must be base64url');
+
+/** What `navigator.credentials.get` gave, as `PublicKeyCredential.toJSON()` writes it. */
+const assertionInput = z.strictObject({
+  id: base64url(1364),
+  rawId: base64url(1364),
+  type: z.literal('public-key'),
+  response: z.strictObject({
+    clientDataJSON: base64url(4096),
+    authenticatorData: base64url(4096),
+    signature: base64url(8192),
+    userHandle: base64url(88).nullish(),
+  }),
+  authenticatorAttachment: z.enum(['platform', 'cross-platform']).nullish(),
+  clientExtensionResults: z.record(z.string().max(64), z.unknown()).optional(),
 });
+
+/** What `navigator.credentials.create` gave, as `PublicKeyCredential.toJSON()` writes it. */
+export const attestationInput = z.strictObject({
+  id: base64url(1364),
+  rawId: base64url(1364),
+  type: z.literal('public-key'),
+  response: z.strictObject({
+    clientDataJSON: base64url(4096),
+    attestationObject: base64url(32_768),
+    authenticatorData: base64url(8192).optional(),
+    publicKey: base64url(4096).nullish(),
+    publicKeyAlgorithm: z.int().optional(),
+    transports: z.array(z.string().max(32)).max(8).optional(),
+  }),
+  authenticatorAttachment: z.enum(['platform', 'cross-platform']).nullish(),
+  clientExtensionResults: z.record(z.string().max(64), z.unknown()).optional(),
+});
+
+/** One factor: a code, answers to the two questions that were asked, or what a passkey signed. */
+export const factorBody = z.discriminatedUnion('method', [
+  z.strictObject({ method: z.enum(['totp', 'email_code']), code: sixDigits }),
+  z.strictObject({
+    method: z.literal('recovery_code'),
+    code: z.string().trim().min(16).max(40).describe('One of the ten; case, spaces and dashes do not matter'),
+  }),
+  z.strictObject({
+    method: z.literal('security_questions'),
+    answers: z.array(z.strictObject({ questionId: z.uuid(), answer: textInput(1, 200) })).length(2),
+  }),
+  z.strictObject({ method: z.literal('webauthn'), credential: assertionInput }),
+]);

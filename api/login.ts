@@ -1,5 +1,6 @@
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { z } from 'zod';
+import { createFactorVerification } from '../db/factor-verification.ts';
 import { checkFactor, earlierAttempt, type FactorSubmission } from '../db/factors.ts';
 import { loginSubject } from '../db/login-subject.ts';
 import { appliedFactor, readLogin } from '../db/logins.ts';
@@ -14,10 +15,11 @@ import { uuidV7 } from '../security/uuid.ts';
 import type { LoginFactorOutcome } from '../workflows/contract.ts';
 import type { ApiDeps } from './deps.ts';
 import { describeDevice, deviceInput } from './device-input.ts';
+import { factorDeps, factsOf } from './factor-deps.ts';
 import { emailInput, factorBody, passwordInput, tokenInput } from './input.ts';
 import { authenticatedSchema, createLoginAnswers, denied, expired, factorNeededSchema } from './login-answer.ts';
 import { createLoginAttempts } from './login-attempt.ts';
-import { type Reply, type Route, type RouteContext, route } from './route.ts';
+import { type Reply, type RequestFacts, type Route, type RouteContext, route } from './route.ts';
 import { createTokenDelivery, factorTokens } from './session-tokens.ts';
 
 const loginBody = z.strictObject({
@@ -37,6 +39,7 @@ export function createLoginRoutes(deps: ApiDeps): Route[] {
   const attempts = createLoginAttempts(deps);
   const delivery = createTokenDelivery({ keyring, production: config.production });
   const answers = createLoginAnswers(deps, delivery);
+  const factors = createFactorVerification(factorDeps(deps));
 
   async function login({ body, request }: RouteContext<unknown, unknown, z.output<typeof loginBody>>): Promise<Reply> {
     const user = await credentialsByEmail(db.fork(), body.email);
@@ -80,13 +83,14 @@ export function createLoginRoutes(deps: ApiDeps): Route[] {
   }
 
   /** Checks and records the answer to a challenge, under the lock of the login's row. */
-  async function recordFactor(tx: Tx, loginId: string, given: z.output<typeof factorBody>) {
+  async function recordFactor(tx: Tx, loginId: string, given: z.output<typeof factorBody>, request: RequestFacts) {
     const found = await readLogin(tx, loginId, 'lock');
     if (!found?.userId || found.status === 'pending') throw new DomainError('not_found', 'There is no such sign-in.');
     const location = { table: 'login', column: 'enrolment_secret', rowId: loginId };
     const submission: FactorSubmission = {
       challenge: { kind: 'login', id: loginId, userId: found.userId },
       ...given,
+      request: factsOf(request),
       maxTries: MAX_FACTOR_ATTEMPTS,
       waitsForMs: config.verdictTimeout,
       ...(found.enrolmentSecret === null
@@ -113,7 +117,7 @@ export function createLoginRoutes(deps: ApiDeps): Route[] {
         errors: [{ in: 'body', pointer: '/method', detail: `must be ${found.methods.join(' or ')}` }],
       });
     }
-    const checked = await checkFactor(tx, keyring, submission);
+    const checked = await checkFactor(tx, factors, submission);
     if (checked.outcome === 'exhausted') throw denied();
     return { channel: found.channel, attemptId: checked.attemptId, outcome: undefined };
   }
@@ -121,8 +125,9 @@ export function createLoginRoutes(deps: ApiDeps): Route[] {
   async function submitFactor({
     params: { loginId },
     body,
+    request,
   }: RouteContext<z.output<typeof loginPath>, unknown, z.output<typeof factorBody>>): Promise<Reply> {
-    const { channel, attemptId, outcome } = await db.transaction((tx) => recordFactor(tx, loginId, body));
+    const { channel, attemptId, outcome } = await db.transaction((tx) => recordFactor(tx, loginId, body, request));
     const applied = outcome ?? (await awaitOutcome(loginId, attemptId));
     return answers.answer(applied, { loginId, channel, tokens: factorTokens(keyring, attemptId) });
   }

@@ -1,5 +1,9 @@
 import { z } from 'zod';
 import { totpField } from '../db/factors.ts';
+import { dropOrphanedRecoveryCodes } from '../db/owned-factors.ts';
+import { listPasskeys } from '../db/passkeys.ts';
+import { recoveryCodesLeft } from '../db/recovery-codes.ts';
+import { countQuestions } from '../db/security-questions.ts';
 import { isoOrNull, row, run } from '../db/sql.ts';
 import { authenticatorLetter } from '../domain/account-letters.ts';
 import { DomainError } from '../domain/errors.ts';
@@ -15,7 +19,7 @@ const confirmBody = z.strictObject({ code: sixDigits });
 const ANYBODY = { kind: 'session', roles: ROLES, ownership: 'own' } as const;
 
 /** The caller's authenticator: enrol, confirm, remove. */
-export function createMfaRoutes({ db, keyring, audit, outbox }: ApiDeps): Route[] {
+export function createMfaRoutes({ config, db, keyring, audit, outbox }: ApiDeps): Route[] {
   async function status(context: RouteContext): Promise<Reply> {
     const { userId } = principalOf(context);
     const found = await row<{ confirmed_at: string | null }>(
@@ -24,7 +28,20 @@ export function createMfaRoutes({ db, keyring, audit, outbox }: ApiDeps): Route[
       [userId],
     );
     const confirmedAt = isoOrNull(found?.confirmed_at ?? null);
-    return { status: 200, body: { totp: { enrolled: confirmedAt !== null, confirmedAt } } };
+    const [passkeys, recoveryCodes, questions] = await Promise.all([
+      listPasskeys(db.fork(), userId),
+      recoveryCodesLeft(db.fork(), userId),
+      countQuestions(db.fork(), userId),
+    ]);
+    return {
+      status: 200,
+      body: {
+        totp: { enrolled: confirmedAt !== null, confirmedAt },
+        webauthn: { passkeys: passkeys.length },
+        recoveryCodes: { left: recoveryCodes },
+        securityQuestions: { offered: config.securityQuestions === 'additional', set: questions },
+      },
+    };
   }
 
   async function enrol(context: RouteContext): Promise<Reply> {
@@ -74,6 +91,7 @@ export function createMfaRoutes({ db, keyring, audit, outbox }: ApiDeps): Route[
         userId,
       ]);
       if (removed === 0) throw new DomainError('not_found', 'No authenticator is enrolled.');
+      await dropOrphanedRecoveryCodes(tx, userId);
       await changed(tx, context, 'mfa.removed', 'removed');
     });
     return { status: 204 };
@@ -108,7 +126,12 @@ export function createMfaRoutes({ db, keyring, audit, outbox }: ApiDeps): Route[
       responses: {
         200: {
           description: 'The factors',
-          schema: z.object({ totp: z.object({ enrolled: z.boolean(), confirmedAt: z.iso.datetime().nullable() }) }),
+          schema: z.object({
+            totp: z.object({ enrolled: z.boolean(), confirmedAt: z.iso.datetime().nullable() }),
+            webauthn: z.object({ passkeys: z.int() }),
+            recoveryCodes: z.object({ left: z.int().describe('Codes that were not used') }),
+            securityQuestions: z.object({ offered: z.boolean(), set: z.int() }),
+          }),
         },
       },
       handler: status,

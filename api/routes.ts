@@ -4,6 +4,7 @@ import { createBackupRoutes } from './backups.ts';
 import { createDashboardRoutes } from './dashboard.ts';
 import type { ApiDeps } from './deps.ts';
 import { createEventRoutes } from './events.ts';
+import { createFactorOptionRoutes } from './factor-options.ts';
 import { createHealthRoutes } from './health.ts';
 import { createIncidentRoutes } from './incidents.ts';
 import { createInstrumentRoutes } from './instruments.ts';
@@ -11,12 +12,15 @@ import { createLoginRoutes } from './login.ts';
 import { createMfaRoutes } from './mfa.ts';
 import { createOpenApiRoutes } from './openapi.ts';
 import { createOperationsRoutes } from './operations.ts';
+import { createPasskeyRoutes } from './passkeys.ts';
 import { createPasswordRoutes } from './password.ts';
 import { createPortfolioRoutes } from './portfolio.ts';
+import { createRecoveryCodeRoutes } from './recovery-codes.ts';
 import { createRegisterRoutes } from './register.ts';
 import { createReviewRoutes } from './reviews.ts';
 import { createRootRoutes } from './root.ts';
 import type { Route } from './route.ts';
+import { createSecurityQuestionRoutes } from './security-questions.ts';
 import { createSessionRoutes } from './sessions.ts';
 import { createSigningKeyRoutes } from './signing-keys.ts';
 import { createStepUpRoutes } from './step-up.ts';
@@ -31,17 +35,21 @@ export function createRoutes(deps: ApiDeps): Route[] {
     ...createBackupRoutes(deps),
     ...createDashboardRoutes(deps, () => all),
     ...createEventRoutes(deps),
+    ...createFactorOptionRoutes(deps),
     ...createHealthRoutes(deps),
     ...createIncidentRoutes(deps),
     ...createInstrumentRoutes(deps),
     ...createLoginRoutes(deps),
     ...createMfaRoutes(deps),
     ...createOperationsRoutes(deps),
+    ...createPasskeyRoutes(deps),
     ...createPasswordRoutes(deps),
     ...createPortfolioRoutes(deps),
+    ...createRecoveryCodeRoutes(deps),
     ...createRegisterRoutes(deps),
     ...createReviewRoutes(deps),
     ...createRootRoutes(deps),
+    ...createSecurityQuestionRoutes(deps),
     ...createSessionRoutes(deps),
     ...createSigningKeyRoutes(deps),
     ...createStepUpRoutes(deps),

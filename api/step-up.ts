@@ -1,17 +1,23 @@
 import { z } from 'zod';
-import { availableMethods, checkFactor, drawEmailCode, failedTries } from '../db/factors.ts';
+import { createFactorVerification } from '../db/factor-verification.ts';
+import { checkFactor, drawEmailCode, failedTries } from '../db/factors.ts';
+import { availableMethods } from '../db/owned-factors.ts';
 import { oneRow, row } from '../db/sql.ts';
 import { DomainError } from '../domain/errors.ts';
 import { FACTOR_METHODS, MAX_FACTOR_ATTEMPTS, offeredMethods } from '../domain/login.ts';
 import { ROLES } from '../domain/roles.ts';
 import type { ApiDeps } from './deps.ts';
+import { factorDeps } from './factor-deps.ts';
 import { factorBody } from './input.ts';
 import { principalOf, type Reply, type Route, type RouteContext, route } from './route.ts';
 
 const ANYBODY = { kind: 'session', roles: ROLES, ownership: 'own' } as const;
 
 /** Proves a factor again within a session, for the calls that ask for a fresh one. */
-export function createStepUpRoutes({ config, db, keyring, audit, outbox }: ApiDeps): Route[] {
+export function createStepUpRoutes(deps: ApiDeps): Route[] {
+  const { config, db, keyring, audit, outbox } = deps;
+  const factors = createFactorVerification(factorDeps(deps));
+
   async function methodsOf(userId: string) {
     const available = await availableMethods(db.fork(), userId);
     return offeredMethods({ available, proven: [], purpose: 'login' });
@@ -33,9 +39,10 @@ export function createStepUpRoutes({ config, db, keyring, audit, outbox }: ApiDe
         sessionId,
       ]);
       if (session === undefined) throw new DomainError('session_required', 'This session was ended.');
-      const checked = await checkFactor(tx, keyring, {
+      const checked = await checkFactor(tx, factors, {
         challenge,
         ...context.body,
+        request: { ip, userAgent, requestId },
         maxTries: MAX_FACTOR_ATTEMPTS,
         waitsForMs: config.verdictTimeout,
       });

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { createFactorVerification } from '../db/factor-verification.ts';
 import { checkFactor } from '../db/factors.ts';
 import { oneRow, run, type Tx } from '../db/sql.ts';
 import { findTransaction, lockTransaction, type TransactionRow, transactionDetails } from '../db/transactions.ts';
@@ -8,6 +9,7 @@ import { uuidV7 } from '../security/uuid.ts';
 import type { TransactionSettings, TransactionView } from '../workflows/contract.ts';
 import { awaitOutcome } from './await-outcome.ts';
 import type { ApiDeps } from './deps.ts';
+import { factorDeps, factsOf } from './factor-deps.ts';
 import { factorBody } from './input.ts';
 import { principalOf, type Reply, type Route, type RouteContext, route } from './route.ts';
 import {
@@ -24,7 +26,10 @@ const params = z.object({ transactionId: z.uuid() });
 type Context = RouteContext<z.output<typeof params>>;
 
 /** What the owner can do while a transaction is open: confirm it, ask for another code, take it back. */
-export function createTransactionChangeRoutes({ db, keyring, audit, gateway, config }: ApiDeps): Route[] {
+export function createTransactionChangeRoutes(deps: ApiDeps): Route[] {
+  const { db, audit, gateway, config } = deps;
+  const factors = createFactorVerification(factorDeps(deps));
+
   /** The caller's own transaction under its lock. @throws DomainError `not_found` for anybody else's */
   async function lockOwn(tx: Tx, context: Context): Promise<TransactionRow> {
     const row = await lockTransaction(tx, context.params.transactionId);
@@ -43,16 +48,16 @@ export function createTransactionChangeRoutes({ db, keyring, audit, gateway, con
       row.step_up_expires_at,
     ]);
     if (over) throw notAwaitingFactor({ ...row, code: 'step_up_expired' });
-    const { method, code } = context.body;
+    const { method } = context.body;
     if (!row.methods.includes(method)) {
       throw new DomainError('factor_invalid', 'This transaction is confirmed by another method.', {
         methods: row.methods,
       });
     }
-    const check = await checkFactor(tx, keyring, {
+    const check = await checkFactor(tx, factors, {
       challenge: { kind: 'transaction', id: row.id, userId: row.user_id },
-      method,
-      code,
+      ...context.body,
+      request: factsOf(context.request),
       maxTries: (row.settings as TransactionSettings).maxFactorTries,
       waitsForMs: config.verdictTimeout,
     });

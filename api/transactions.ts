@@ -164,6 +164,7 @@ export function transactionSettings(config: Config): TransactionSettings {
     baseCurrency: config.baseCurrency,
     stepUpAmountMinor: minor(config.stepUpAmount),
     secondApprovalAboveMinor: config.secondApprovalAbove === undefined ? null : minor(config.secondApprovalAbove),
+    securityQuestions: config.securityQuestions === 'additional',
   };
 }
 

@@ -1,11 +1,14 @@
 import { codeLetter } from '../domain/account-letters.ts';
-import type { FactorMethod } from '../domain/login.ts';
+import { normalizeAnswer } from '../domain/security-questions.ts';
 import { decryptField } from '../security/field-encryption.ts';
 import type { Keyring } from '../security/keyring.ts';
+import { normalizeRecoveryCode } from '../security/recovery-codes.ts';
 import { emailCodeMac, newEmailCode, verifyEmailCode } from '../security/tokens.ts';
 import { verifyTotp } from '../security/totp.ts';
 import { uuidV7, uuidV8 } from '../security/uuid.ts';
 import type { Outbox } from './outbox.ts';
+import type { PasskeyAssertion } from './passkeys.ts';
+import type { GivenAnswer } from './security-questions.ts';
 import { oneRow, row, run, type Tx } from './sql.ts';
 
 /** What a factor is asked for: a login, a transaction, or a session that has to prove itself again. */
@@ -22,11 +25,17 @@ export const MAX_CODE_MAILS_PER_HOUR = 3;
 /** First mails of new challenges are bounded too, or opening logins would be a way to send mail. */
 const MAX_FIRST_CODE_MAILS_PER_HOUR = 10;
 
-export interface FactorSubmission {
+/** What somebody proves themselves with: six digits, a recovery code, answers, or what a passkey signed. */
+export type FactorAnswer =
+  | { method: 'totp' | 'email_code'; code: string }
+  | { method: 'recovery_code'; code: string }
+  | { method: 'security_questions'; answers: readonly GivenAnswer[] }
+  | { method: 'webauthn'; credential: PasskeyAssertion };
+
+export type FactorSubmission = FactorAnswer & {
   challenge: Challenge;
-  method: 'totp' | 'email_code';
-  /** Six digits. */
-  code: string;
+  /** Whose request it is, for the audit log. */
+  request: { ip: string | null; userAgent: string | null; requestId: string };
   /** Wrong answers the challenge takes. */
   maxTries: number;
   /** base32; checked in place of the enrolled authenticator while it is being enrolled. */
@@ -35,6 +44,18 @@ export interface FactorSubmission {
   waitsForMs: number;
   /** Hashes of the tokens that are handed out if this factor opens a session. */
   tokenHashes?: (attemptId: string) => { session: Buffer; device: Buffer };
+};
+
+/** A submission that is neither a code of the authenticator nor a mailed one. */
+export type OtherSubmission = Extract<
+  FactorSubmission,
+  { method: 'recovery_code' | 'security_questions' | 'webauthn' }
+>;
+
+export interface FactorDeps {
+  keyring: Keyring;
+  /** Checks the methods whose checks only the API does, in the same transaction; uses up what may be used once. */
+  verifyOther: (tx: Tx, submission: OtherSubmission) => Promise<boolean>;
 }
 
 /**
@@ -45,18 +66,13 @@ export type FactorCheck =
   | { outcome: 'recorded'; attemptId: string; passed: boolean; at: Date; repeated: boolean }
   | { outcome: 'exhausted' };
 
-/** The methods an account can use now: an authenticator when it is confirmed, and its mailbox. */
-export async function availableMethods(tx: Tx, userId: string): Promise<FactorMethod[]> {
-  const totp = await row(tx, 'select 1 from totp_factor where user_id = $1 and confirmed_at is not null', [userId]);
-  return totp === undefined ? ['email_code'] : ['totp', 'email_code'];
-}
-
 /**
  * Checks one answer to a challenge and records it, in the caller's transaction, which must hold the lock of the
  * challenge's row: so tries are counted exactly, a mailed code works once and a TOTP step works once (RFC 6238 section
  * 5.2), however many requests come at once. An account with too many failures elsewhere fails unchecked.
  */
-export async function checkFactor(tx: Tx, keyring: Keyring, submission: FactorSubmission): Promise<FactorCheck> {
+export async function checkFactor(tx: Tx, deps: FactorDeps, submission: FactorSubmission): Promise<FactorCheck> {
+  const { keyring } = deps;
   const { challenge, method } = submission;
   const mailed = method === 'email_code' ? await latestCode(tx, challenge) : undefined;
   const attemptId = attemptIdOf(keyring, submission, mailed);
@@ -66,7 +82,7 @@ export async function checkFactor(tx: Tx, keyring: Keyring, submission: FactorSu
   if ((await failedTries(tx, challenge)) >= submission.maxTries) return { outcome: 'exhausted' };
   await run(tx, `select pg_advisory_xact_lock(hashtextextended('tradeguard.factors:' || $1, 0))`, [challenge.userId]);
   const blocked = await isAccountExhausted(tx, challenge.userId);
-  const { passed, step } = blocked ? FAILED : await verify(tx, keyring, submission, mailed);
+  const { passed, step } = blocked ? FAILED : await verify(tx, deps, submission, mailed);
   const hashes = passed ? submission.tokenHashes?.(attemptId) : undefined;
   const inserted = await oneRow<{ created_at: string }>(
     tx,
@@ -101,8 +117,26 @@ export async function earlierAttempt(
 
 /** One submission, however often it is sent, is one attempt: the id is a keyed hash of what was submitted to what. */
 function attemptIdOf(keyring: Keyring, submission: FactorSubmission, mailed: MailedCode | undefined): string {
-  const { challenge, method, code } = submission;
-  return uuidV8(keyring.hmac('factor-code', 'attempt', challenge.kind, challenge.id, method, mailed?.id ?? '', code));
+  const { challenge, method } = submission;
+  const text = answerText(submission);
+  return uuidV8(keyring.hmac('factor-code', 'attempt', challenge.kind, challenge.id, method, mailed?.id ?? '', text));
+}
+
+/** Everything that makes one answer differ from another one, in one form however it was typed. */
+function answerText(answer: FactorAnswer): string {
+  switch (answer.method) {
+    case 'totp':
+    case 'email_code':
+      return answer.code;
+    case 'recovery_code':
+      return normalizeRecoveryCode(answer.code) ?? answer.code;
+    case 'security_questions':
+      return JSON.stringify(answer.answers.map((one) => [one.questionId, normalizeAnswer(one.answer)]).sort());
+    case 'webauthn': {
+      const { clientDataJSON, authenticatorData, signature } = answer.credential.response;
+      return JSON.stringify([answer.credential.id, clientDataJSON, authenticatorData, signature]);
+    }
+  }
 }
 
 async function meetAgain(tx: Tx, attemptId: string, waitsForMs: number) {
@@ -202,10 +236,18 @@ const FAILED: Verification = { passed: false, step: null };
 
 async function verify(
   tx: Tx,
-  keyring: Keyring,
-  { challenge, method, code, enrolmentSecret }: FactorSubmission,
+  { keyring, verifyOther }: FactorDeps,
+  submission: FactorSubmission,
   mailed: MailedCode | undefined,
 ): Promise<Verification> {
+  if (
+    submission.method === 'recovery_code' ||
+    submission.method === 'security_questions' ||
+    submission.method === 'webauthn'
+  ) {
+    return { passed: await verifyOther(tx, submission), step: null };
+  }
+  const { challenge, method, code, enrolmentSecret } = submission;
   if (method === 'totp') {
     if (enrolmentSecret === undefined) {
       const step = await useTotpCode(tx, keyring, challenge.userId, code);

@@ -7,6 +7,7 @@ import { uuidV7 } from '../security/uuid.ts';
 import type { AuditEvent, AuditLog } from './audit.ts';
 import type { Database } from './orm.ts';
 import type { Outbox } from './outbox.ts';
+import { removeAllFactors } from './owned-factors.ts';
 import { revokeSessions } from './sessions.ts';
 import { rows, run, type Tx } from './sql.ts';
 import { createUser, setPassword } from './users.ts';
@@ -123,14 +124,14 @@ export function createUserAdministration({ db, audit, passwords, outbox }: UserA
       return oneTimePassword;
     },
 
-    /** Takes the authenticator away and ends all sessions; staff enrol a new one at the next sign-in. */
+    /** Takes every enrolled factor away and ends all sessions; staff enrol a new one at the next sign-in. */
     resetMfa: (userId: string, by: Acting): Promise<void> =>
       db.transaction(async (tx) => {
         const { user } = await lockWithAdmins(tx, userId);
-        const removed = await run(tx, 'delete from totp_factor where user_id = $1', [userId]);
-        await record(tx, 'user.mfa_reset', userId, by, { hadTotp: removed > 0 });
+        const removed = await removeAllFactors(tx, userId);
+        await record(tx, 'user.mfa_reset', userId, by, { hadTotp: removed.includes('totp'), removed });
         await revokeSessions(tx, audit, { ...by, userId, reason: 'mfa_reset' });
-        if (removed > 0) {
+        if (removed.length > 0) {
           const key = `totp-removed:${userId}:${uuidV7()}`;
           await outbox?.enqueue(tx, { ...authenticatorLetter('removed'), key, userId, to: user.email });
         }

@@ -57,6 +57,8 @@ export const ERROR_MEANINGS = {
   not_cancellable: 'conflict',
   not_awaiting_factor: 'conflict',
   already_enrolled: 'conflict',
+  factor_required: 'conflict',
+  not_offered: 'conflict',
   already_exists: 'conflict',
   last_admin: 'conflict',
   backup_running: 'conflict',

@@ -76,7 +76,7 @@ export interface OfferInput {
   readonly available: readonly FactorMethod[];
   /** Methods already proven in this challenge. */
   readonly proven: readonly FactorMethod[];
-  /** Security questions confirm a transaction, but never open a session as the only factor. */
+  /** Security questions confirm a transaction; for a login they are no factor at all, neither first nor second. */
   readonly purpose: 'login' | 'transaction';
 }
 
@@ -88,11 +88,15 @@ export interface OfferInput {
 export function offeredMethods(input: OfferInput): FactorMethod[] {
   const order: readonly FactorMethod[] = ['webauthn', 'totp', 'recovery_code', 'email_code', 'security_questions'];
   const provenKinds = new Set(input.proven.map(factorKind));
-  const open = order.filter((method) => input.available.includes(method) && !provenKinds.has(factorKind(method)));
+  const open = order.filter(
+    (method) =>
+      input.available.includes(method) &&
+      !provenKinds.has(factorKind(method)) &&
+      (method !== 'security_questions' || input.purpose === 'transaction'),
+  );
   if (provenKinds.size > 0) return open;
 
   const strong = open.filter((method) => method !== 'email_code' && method !== 'security_questions');
   const first = strong.length > 0 ? strong : open.filter((method) => method === 'email_code');
-  const questions = input.purpose === 'transaction' && open.includes('security_questions');
-  return questions ? [...first, 'security_questions'] : first;
+  return open.includes('security_questions') ? [...first, 'security_questions'] : first;
 }

@@ -166,6 +166,7 @@ const FIELDS = {
     text.regex(/^[\x21-\x7e]{1,200}$/, 'use up to 200 printable ASCII characters without spaces'),
   ),
   signingKeyOverlap: field('SIGNING_KEY_OVERLAP', duration, '24h'),
+  securityQuestions: field('SECURITY_QUESTIONS', z.enum(['off', 'additional'], 'write off or additional'), 'off'),
   verdictTimeout: field('VERDICT_TIMEOUT', duration, '10s'),
   priceMaxAge: field('PRICE_MAX_AGE', duration, '15m'),
   sessionTtl: field('SESSION_TTL', duration, '12h'),

@@ -10,6 +10,7 @@ const KEK_OF_PURPOSE = {
   'login-subject': 'master',
   'transaction-id': 'master',
   'factor-code': 'master',
+  'recovery-code': 'master',
   'reset-token': 'master',
   'search-attribute': 'master',
   'blind-index': 'master',
@@ -26,9 +27,10 @@ export const SESSION_PURPOSES = KEY_PURPOSES.filter((purpose) => KEK_OF_PURPOSE[
 
 /**
  * Purposes with one generation for ever. A transaction id is derived from the Idempotency-Key: under a second key a
- * repeated request would get a second id, and its money would move twice.
+ * repeated request would get a second id, and its money would move twice. Recovery codes lie printed in a drawer for years,
+ * and nothing could hash them again under a second key.
  */
-const FIXED_PURPOSES: ReadonlySet<KeyPurpose> = new Set(['transaction-id']);
+const FIXED_PURPOSES: ReadonlySet<KeyPurpose> = new Set(['transaction-id', 'recovery-code']);
 
 /** A wrapped key as it is stored: plain JSON, safe to keep in the database. */
 export type WrappedKey = {

@@ -63,6 +63,8 @@ export interface TransactionSettings {
   stepUpAmountMinor: string;
   /** Minor units; holds strictly above need two different reviewers. Null: one always suffices. */
   secondApprovalAboveMinor: string | null;
+  /** Whether security questions are offered beside the factors; absent in runs from before there were any. */
+  securityQuestions?: boolean;
 }
 
 /** What a workflow must start or send after an activity's transaction committed. Ids only: never text, never secrets. */

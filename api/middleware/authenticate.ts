@@ -1,5 +1,5 @@
-import { availableMethods } from '../../db/factors.ts';
 import type { Database } from '../../db/orm.ts';
+import { availableMethods } from '../../db/owned-factors.ts';
 import { row } from '../../db/sql.ts';
 import { DomainError } from '../../domain/errors.ts';
 import { offeredMethods } from '../../domain/login.ts';

@@ -44,12 +44,12 @@ describe('offered methods', () => {
     expect(offeredMethods(offer)).toEqual(['email_code']);
   });
 
-  it('take security questions for a transaction or as a second factor, never as the only factor of a login', () => {
+  it('take security questions for a transaction, never for a login, neither as its only factor nor as its second', () => {
     const available = ['email_code', 'security_questions'] as const;
     expect(offeredMethods({ available, proven: [], purpose: 'login' })).toEqual(['email_code']);
     expect(offeredMethods({ available: ['security_questions'], proven: [], purpose: 'login' })).toEqual([]);
     expect(offeredMethods({ available, proven: [], purpose: 'transaction' })).toEqual([...available]);
-    expect(offeredMethods({ available, proven: ['email_code'], purpose: 'login' })).toEqual(['security_questions']);
+    expect(offeredMethods({ available, proven: ['email_code'], purpose: 'login' })).toEqual([]);
   });
 });
 
