@@ -32,6 +32,7 @@ COPY security security
 COPY db db
 COPY temporal temporal
 COPY platform platform
+COPY web web
 USER node
 EXPOSE 3000
 ENTRYPOINT ["node", "--max-semi-space-size=4", "cli/bin.js"]
