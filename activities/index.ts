@@ -2,12 +2,14 @@ import { createAlertActivities } from './alerts.ts';
 import { createAuditActivities } from './audit.ts';
 import { createBackupActivities } from './backup.ts';
 import type { ActivityDeps } from './deps.ts';
+import { createDeviceActivities } from './device.ts';
 import { createIncidentActivities } from './incident.ts';
 import { createLockoutActivities } from './lockout.ts';
 import { createLoginActivities } from './login.ts';
 import { createMailActivities } from './mail.ts';
 import { createNonceActivities } from './nonces.ts';
 import { createReconcileActivities } from './reconcile.ts';
+import { createRestrictionActivities } from './restriction.ts';
 import { createTransactionActivities } from './transaction.ts';
 
 /** All activities, by the names under which histories know them. */
@@ -16,12 +18,14 @@ export function createActivities(deps: ActivityDeps) {
     ...createAlertActivities(deps),
     ...createAuditActivities(deps),
     ...createBackupActivities(deps),
+    ...createDeviceActivities(deps),
     ...createIncidentActivities(deps),
     ...createLockoutActivities(deps),
     ...createLoginActivities(deps),
     ...createMailActivities(deps),
     ...createNonceActivities(deps),
     ...createReconcileActivities(deps),
+    ...createRestrictionActivities(deps),
     ...createTransactionActivities(deps),
   };
 }

@@ -3,6 +3,7 @@ import { createAuditLogRoutes } from './audit-logs.ts';
 import { createBackupRoutes } from './backups.ts';
 import { createDashboardRoutes } from './dashboard.ts';
 import type { ApiDeps } from './deps.ts';
+import { createDeviceRoutes } from './devices.ts';
 import { createEventRoutes } from './events.ts';
 import { createFactorOptionRoutes } from './factor-options.ts';
 import { createHealthRoutes } from './health.ts';
@@ -16,7 +17,9 @@ import { createPasskeyRoutes } from './passkeys.ts';
 import { createPasswordRoutes } from './password.ts';
 import { createPortfolioRoutes } from './portfolio.ts';
 import { createRecoveryCodeRoutes } from './recovery-codes.ts';
+import { createRecoveryRoutes } from './recovery.ts';
 import { createRegisterRoutes } from './register.ts';
+import { createRestrictionRoutes } from './restrictions.ts';
 import { createReviewRoutes } from './reviews.ts';
 import { createRootRoutes } from './root.ts';
 import type { Route } from './route.ts';
@@ -34,6 +37,7 @@ export function createRoutes(deps: ApiDeps): Route[] {
     ...createAuditLogRoutes(deps),
     ...createBackupRoutes(deps),
     ...createDashboardRoutes(deps, () => all),
+    ...createDeviceRoutes(deps),
     ...createEventRoutes(deps),
     ...createFactorOptionRoutes(deps),
     ...createHealthRoutes(deps),
@@ -46,7 +50,9 @@ export function createRoutes(deps: ApiDeps): Route[] {
     ...createPasswordRoutes(deps),
     ...createPortfolioRoutes(deps),
     ...createRecoveryCodeRoutes(deps),
+    ...createRecoveryRoutes(deps),
     ...createRegisterRoutes(deps),
+    ...createRestrictionRoutes(deps),
     ...createReviewRoutes(deps),
     ...createRootRoutes(deps),
     ...createSecurityQuestionRoutes(deps),

@@ -16,6 +16,7 @@ import {
   loginResendCode,
   loginSubmitFactor,
   loginVerdict,
+  restrictionRecover,
   runAccepted,
   transactionCancel,
   transactionResendCode,
@@ -166,6 +167,27 @@ export function createTemporalGateway({ temporal, queues, verdictTimeoutMs }: Ga
 
     signalUnlock: (lockoutId: string): Promise<boolean> =>
       bounded(() => delivered(workflow.getHandle(workflowIds.lockout(lockoutId)).signal(lockoutUnlock))),
+
+    /**
+     * Tells `restriction:{restrictionId}` that its rows have something to do, and starts it where it does not run: new,
+     * or ended by an operator.
+     */
+    signalRecovery: (given: Omit<contract.RestrictionInput, 'queues'>): Promise<void> =>
+      bounded(async () => {
+        const input: contract.RestrictionInput = { ...given, queues };
+        await workflow.signalWithStart('restriction', {
+          workflowId: workflowIds.restriction(given.restrictionId),
+          taskQueue: queues.background,
+          args: [input],
+          signal: restrictionRecover,
+          workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+          staticSummary: 'Restriction',
+          typedSearchAttributes: [
+            { key: searchAttributes.user, value: given.userTag },
+            { key: searchAttributes.status, value: 'restricted' },
+          ],
+        });
+      }),
 
     signalIncidentChanged: (incidentId: string): Promise<boolean> =>
       bounded(() => delivered(workflow.getHandle(workflowIds.incident(incidentId)).signal(incidentChanged))),

@@ -36,6 +36,9 @@ export const applicationGrants: Readonly<Record<string, string>> = {
   incident: 'select, insert, update',
   incident_event: 'select, insert',
   lost_workflow: 'select, insert, update',
+  restriction: 'select, insert, update',
+  compromise_indicator: 'select, insert, update',
+  recovery_step: 'select, insert, update',
   signing_key: 'select, insert, update',
   // Its partitions are the database's own business: reached through the table, made and dropped by its functions.
   request_nonce: 'select, insert',

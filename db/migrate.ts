@@ -10,10 +10,11 @@ import { Backup } from './migrations/0006-backup.ts';
 import { Signing } from './migrations/0007-signing.ts';
 import { Limits } from './migrations/0008-limits.ts';
 import { Dashboard } from './migrations/0009-dashboard.ts';
+import { Restriction } from './migrations/0010-restriction.ts';
 import { Factors } from './migrations/0013-factors.ts';
 import { run } from './sql.ts';
 
-const migrations = [People, Login, Trading, Incident, Audit, Backup, Signing, Limits, Dashboard, Factors].map((migration) => ({
+const migrations = [People, Login, Trading, Incident, Audit, Backup, Signing, Limits, Dashboard, Restriction, Factors].map((migration) => ({
   name: new migration(undefined as never, undefined as never).name ?? migration.name,
   class: migration,
 }));

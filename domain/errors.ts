@@ -42,6 +42,7 @@ export const ERROR_MEANINGS = {
   password_change_required: 'forbidden',
   step_up_needed: 'forbidden',
   own_transaction: 'forbidden',
+  own_account: 'forbidden',
   not_a_reviewer: 'forbidden',
   // What is (not) there
   not_found: 'not_found',
@@ -61,6 +62,9 @@ export const ERROR_MEANINGS = {
   not_offered: 'conflict',
   already_exists: 'conflict',
   last_admin: 'conflict',
+  already_restricted: 'conflict',
+  not_restricted: 'conflict',
+  recovery_out_of_order: 'conflict',
   backup_running: 'conflict',
   too_many_keys: 'conflict',
   account_locked: 'locked',

@@ -17,6 +17,7 @@ export const workflowIds = {
   lockout: (lockoutId: string) => `lockout:${lockoutId}`,
   transaction: (transactionId: string) => `transaction:${transactionId}`,
   incident: (incidentId: string) => `incident:${incidentId}`,
+  restriction: (restrictionId: string) => `restriction:${restrictionId}`,
   backup: (backupId: string) => `backup:${backupId}`,
   restoreDrill: (drillId: string) => `restore-drill:${drillId}`,
   auditVerification: (verificationId: string) => `audit-verification:${verificationId}`,
@@ -73,6 +74,8 @@ export interface FollowUps {
   mails: string[];
   /** Incidents that this transaction opened, raised or resolved. */
   incidents: { incidentId: string; severity: Severity }[];
+  /** Restrictions that this transaction began. */
+  restrictions?: string[];
 }
 
 // --- login -----------------------------------------------------------------------------------------------------------
@@ -231,6 +234,13 @@ export const transactionCancel = defineSignal('cancel');
 /** Ends the wait for a factor before its time: only for imported transactions, whose time is not ours. */
 export const transactionLapse = defineSignal('lapse');
 
+// --- device ----------------------------------------------------------------------------------------------------------
+
+export interface DeviceCleanUpInput {
+  /** Devices that no login passed from for this many days are forgotten. */
+  unseenForDays: number;
+}
+
 // --- incident --------------------------------------------------------------------------------------------------------
 
 export interface IncidentInput {
@@ -241,6 +251,19 @@ export interface IncidentInput {
 
 /** The row changed (taken up, resolved): look again. */
 export const incidentChanged = defineSignal('changed');
+
+// --- restriction -----------------------------------------------------------------------------------------------------
+
+export interface RestrictionInput {
+  restrictionId: string;
+  /** How long a link of the recovery works. */
+  linkTtlMs: number;
+  userTag: string;
+  queues: TaskQueues;
+}
+
+/** An administrator asked for a step of the recovery; the row with who and what was written by the API before. */
+export const restrictionRecover = defineSignal('recover');
 
 // --- audit -----------------------------------------------------------------------------------------------------------
 
