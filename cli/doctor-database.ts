@@ -53,7 +53,7 @@ export async function examineDatabase(
     if (server === undefined) return { findings, major: undefined };
     const skew = await attempt(() => clockOf(db.fork()), 'Keep every machine on the same time (NTP).');
     findings.push(
-      finding('database-role', 'before', 'The role of the application is weak', roleOf(server)),
+      finding('database-role', 'before', 'The role of the application owns and creates nothing', roleOf(server)),
       finding('audit-rights', 'before', 'The audit log cannot be changed by the application', auditOf(server)),
       finding('database-durability', 'before', 'What is committed survives a crash', durabilityOf(server, production)),
       finding('database-tls', 'before', 'The way to the database is encrypted', encryptionOf(server)),

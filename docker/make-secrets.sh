@@ -29,6 +29,7 @@ put temporal_postgres_password "$(password)"
 put session_secret "$(openssl rand -base64 48 | tr -d '\n')"
 put encryption_key "$(openssl rand -base64 32)"
 put audit_key "$(openssl rand -base64 32)"
+put metrics_token "$(openssl rand -hex 32)"
 
 for name in smtp_url; do
   if [ ! -s "$folder/$name" ]; then

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -12,6 +12,7 @@ const PASSPHRASE = 'a passphrase that must not be seen';
 interface Finding {
   id: string;
   phase: string;
+  title: string;
   state: 'ok' | 'warn' | 'fail';
   detail: string;
   advice?: string;
@@ -186,6 +187,21 @@ describe('[G3] tradeguard doctor --production', () => {
     for (const id of ['keys-elsewhere', 'rollback', 'notice', 'alerts', 'walk-through'])
       expect(byId(id), id).toMatchObject({ state: 'warn' });
     expect(new Set(findings.map(({ phase }) => phase))).toEqual(new Set(['before', 'at', 'after']));
+  });
+
+  it('is the checklist of the deployment guide, item by item', async () => {
+    const guide = readFileSync(join(import.meta.dirname, '../../docs/DEPLOYMENT_GUIDE.md'), 'utf8');
+    const { findings } = await examine(production(), '--production');
+    for (const [phase, title] of [
+      ['before', 'Before the deployment'],
+      ['at', 'At the deployment'],
+      ['after', 'After the deployment'],
+    ]) {
+      const part = guide.split(`**${title}**`)[1]?.split('**')[0] ?? '';
+      const items = [...part.matchAll(/^- \[ \] (.+) \(`([a-z-]+)`\)$/gm)].map(([, what, id]) => `${id}: ${what}`);
+      const checked = findings.filter((one) => one.phase === phase).map((one) => `${one.id}: ${one.title}`);
+      expect(items.toSorted()).toEqual(checked.toSorted());
+    }
   });
 
   it('holds a machine against production before it is one', async () => {
