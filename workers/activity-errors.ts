@@ -3,6 +3,7 @@ import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import type { ActivityInterceptors } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { isDomainError } from '../domain/errors.ts';
+import type { ErrorReports } from './error-reports.ts';
 
 const SQLSTATE = /^[0-9A-Z]{5}$/;
 /** A unique violation may be a race that the next attempt sees settled, but not for ever. */
@@ -13,7 +14,13 @@ const MAX_RACES = 5;
  * Decides for every activity which errors are worth a retry: outages are, bad data is not (it would be retried for as
  * long as the workflow lives). What PostgreSQL says may quote a row, so of its errors only the code reaches the history.
  */
-export function createActivityErrors({ log }: { log: Logger }) {
+export function createActivityErrors({
+  log,
+  reports,
+}: {
+  log: Logger;
+  reports?: Pick<ErrorReports, 'record'> | undefined;
+}) {
   return (context: Context): ActivityInterceptors => ({
     inbound: {
       async execute(input, next) {
@@ -22,6 +29,7 @@ export function createActivityErrors({ log }: { log: Logger }) {
         } catch (error) {
           const { activityType, workflowExecution, attempt } = context.info;
           const failure = failureOf(error, attempt);
+          if (isUnexpected(error)) reports?.record(error, activityType);
           log.warn(
             {
               activity: activityType,
@@ -50,6 +58,21 @@ function failureOf(error: unknown, attempt: number): unknown {
     type: 'DatabaseError',
     nonRetryable: isData && (sqlState !== UNIQUE_VIOLATION || attempt >= MAX_RACES),
   });
+}
+
+/** Classes of SQLSTATE that no outage, lock or shutdown has: bad data, bad statements, faults of PostgreSQL itself. */
+const FAULTS = /^(22|23|42|XX)/;
+
+/** Whether the program is to blame: no refusal, no failure on purpose, no outage. */
+function isUnexpected(error: unknown): boolean {
+  if (error instanceof ApplicationFailure || error instanceof CancelledFailure || isDomainError(error)) return false;
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    const { code } = cause as { code?: unknown };
+    // Whatever has a code was told by a system that knows why: the database, the network, gRPC.
+    if (code !== undefined) return typeof code === 'string' && SQLSTATE.test(code) && FAULTS.test(code);
+    if (/terminat|timeout exceeded/i.test(cause.message)) return false;
+  }
+  return true;
 }
 
 /**

@@ -23,6 +23,7 @@ import { readTls } from '../temporal/tls.ts';
 import { createWorkflowRegistry } from '../temporal/workflow-registry.ts';
 import { taskQueues } from '../workflows/contract.ts';
 import { bundleWorkflowsApart } from './bundle.ts';
+import { createErrorReports } from './error-reports.ts';
 import { createOutboxDispatcher } from './outbox-dispatcher.ts';
 import { startOverdueBackup } from './overdue-backup.ts';
 import { ensureSchedules } from './schedules.ts';
@@ -59,6 +60,7 @@ export async function startWorkerProcess({ config, log, workflowBundle, schedule
   let temporal: TemporalClient | undefined;
   const queues = taskQueues(config.taskQueuePrefix);
   const sealer = createSealer({ databaseUrl: config.databaseUrl, auditKey: config.auditKey, log });
+  const reports = createErrorReports({ db, log });
   const started = Promise.withResolvers<void>();
 
   async function runByTheClock({ client }: TemporalClient): Promise<void> {
@@ -89,6 +91,7 @@ export async function startWorkerProcess({ config, log, workflowBundle, schedule
         dataConverter: createEncryptedDataConverter(keyring, 'mark'),
         shutdownTimeoutMs: config.shutdownTimeout,
         log,
+        reports,
       });
       const running = runWorkers(workers, signal);
       started.resolve();
@@ -164,6 +167,7 @@ export async function startWorkerProcess({ config, log, workflowBundle, schedule
       await running.catch(() => {});
       // Last, so that what was just decided is sealed as well.
       await sealer.stop();
+      await reports.close();
       await temporal?.close();
       await db.close();
     },

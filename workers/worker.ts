@@ -5,6 +5,7 @@ import type { Activities } from '../activities/index.ts';
 import type { TaskQueues } from '../workflows/contract.ts';
 import { createActivityErrors } from './activity-errors.ts';
 import { createEncodedInputCheck } from './encoded-input.ts';
+import type { ErrorReports } from './error-reports.ts';
 
 export interface WorkerDeps {
   connection: NativeConnection;
@@ -17,6 +18,8 @@ export interface WorkerDeps {
   /** Milliseconds a running activity may take to end after a stop was asked for. */
   shutdownTimeoutMs: number;
   log: Logger;
+  /** Told of activities' unexpected errors. */
+  reports?: Pick<ErrorReports, 'record'> | undefined;
 }
 
 /**
@@ -32,7 +35,9 @@ export async function createWorkers(deps: WorkerDeps): Promise<Worker[]> {
     workflowBundle: deps.workflowBundle,
     activities: deps.activities,
     dataConverter: deps.dataConverter,
-    interceptors: { activity: [createActivityErrors({ log: deps.log }), createEncodedInputCheck()] },
+    interceptors: {
+      activity: [createActivityErrors({ log: deps.log, reports: deps.reports }), createEncodedInputCheck()],
+    },
     shutdownGraceTime: Math.floor(deps.shutdownTimeoutMs / 2),
     shutdownForceTime: deps.shutdownTimeoutMs,
   };

@@ -67,6 +67,27 @@ describe('[O2] GET /api/performance/stats', () => {
   });
 });
 
+test('[O4] unexpected errors of activities are counted in the same place', async () => {
+  await run(stack.ownerDb.fork(), 'alter table lost_workflow rename to lost_workflow_away');
+  try {
+    const alerts = stack.temporal.workflow.execute('alerts', {
+      workflowId: `alerts-${randomUUID()}`,
+      taskQueue: `${stack.config.taskQueuePrefix}-background`,
+      args: [],
+    });
+    await expect(alerts).rejects.toThrow();
+  } finally {
+    await run(stack.ownerDb.fork(), 'alter table lost_workflow_away rename to lost_workflow');
+  }
+  const found = await eventually(async () => {
+    const { body } = await get('/api/performance/stats');
+    return body.errors.find(
+      (one: { process: string; occurrences: number }) => one.process === 'worker' && one.occurrences === 3,
+    );
+  });
+  expect(found).toMatchObject({ place: 'evaluateAlerts', message: 'database error 42P01' });
+});
+
 describe('[O3] GET /api/task-queue/stats', () => {
   test('tells backlog and pollers of each queue, and workflows by status', async () => {
     await stack.people.customer();
@@ -120,9 +141,9 @@ describe('GET /metrics', () => {
     expect(headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/);
     for (const line of [
       /^process_resident_memory_bytes \d+/m,
-      /^tradeguard_http_request_duration_seconds_bucket\{le="0.5",method="POST",route="\/api\/transactions",status="201"\} 1$/m,
-      /^tradeguard_decisions_total\{kind="transaction",outcome="settled"\} 1$/m,
-      /^tradeguard_decisions_total\{kind="login",outcome="authenticated"\} 1$/m,
+      /^tradeguard_http_request_duration_seconds_bucket\{le="0.5",method="POST",route="\/api\/transactions",status="201"\} [1-9]\d*$/m,
+      /^tradeguard_decisions_total\{kind="transaction",outcome="settled"\} [1-9]\d*$/m,
+      /^tradeguard_decisions_total\{kind="login",outcome="authenticated"\} [1-9]\d*$/m,
       /^tradeguard_audit_seal_lag_seconds [\d.]+$/m,
       /^tradeguard_outbox_waiting \d+$/m,
       /^tradeguard_transactions_held 0$/m,
