@@ -66,7 +66,7 @@ export function createRegisterRoutes(deps: ApiDeps): Route[] {
   async function registerNow(tx: Tx, given: Registration, request: RequestFacts): Promise<void> {
     const created = await newAccount(tx, given, given.passwordHash, request);
     if (created === undefined) return tellOwner(tx, given.email);
-    await addDevice(tx, created, given.device);
+    await addFirstDevice(tx, created, given, request);
   }
 
   /** The account exists without a password until its mailbox says whose registration counts. */
@@ -86,7 +86,7 @@ export function createRegisterRoutes(deps: ApiDeps): Route[] {
       [userId],
     );
     if (sent >= MAX_CONFIRMATIONS_PER_HOUR) return;
-    const deviceId = await addDevice(tx, userId, given.device);
+    const deviceId = await addFirstDevice(tx, userId, given, request);
     const id = uuidV7();
     const token = newOpaqueToken();
     await run(
@@ -110,6 +110,21 @@ export function createRegisterRoutes(deps: ApiDeps): Route[] {
       userId,
       to: given.email,
     });
+  }
+
+  async function addFirstDevice(tx: Tx, userId: string, given: Registration, request: RequestFacts): Promise<string> {
+    const deviceId = await addDevice(tx, userId, given.device);
+    const { ip, userAgent, requestId } = request;
+    await audit.append(tx, {
+      action: 'device.added',
+      // Who registers an address has not shown yet that it is theirs.
+      actor: { kind: 'anonymous' },
+      subject: { kind: 'user', id: userId },
+      outcome: 'success',
+      ...{ ip, userAgent, requestId },
+      details: { deviceId },
+    });
+    return deviceId;
   }
 
   function newAccount(tx: Tx, given: Registration, passwordHash: string | null, request: RequestFacts) {

@@ -9,11 +9,11 @@ import {
 import { activeRestriction, freeze, lockForFreeze, type Restriction } from '../db/restrictions.ts';
 import { iso, isoOrNull, row, rows, type Tx } from '../db/sql.ts';
 import { DomainError } from '../domain/errors.ts';
-import { nextStep, RECOVERY_LINK_TTL_MS, RECOVERY_STEPS } from '../domain/restriction.ts';
-import { searchTag } from '../security/tokens.ts';
+import { nextStep, RECOVERY_STEPS } from '../domain/restriction.ts';
 import { awaitOutcome } from './await-outcome.ts';
 import type { ApiDeps } from './deps.ts';
 import { textInput } from './input.ts';
+import { tellRestriction } from './restriction-workflow.ts';
 import { principalOf, type Reply, type Route, type RouteContext, route } from './route.ts';
 
 const accountPath = z.object({ user_id: z.uuid() });
@@ -58,21 +58,11 @@ type AccountContext<B = unknown> = RouteContext<z.output<typeof accountPath>, un
 
 /** Freezing an account by hand, and the way back, which one administrator goes with its owner. */
 export function createRestrictionRoutes(deps: ApiDeps): Route[] {
-  const { config, db, keyring, audit, outbox, gateway, log } = deps;
+  const { config, db, audit, outbox } = deps;
 
   function refuseOwn({ params, ...context }: AccountContext): void {
     if (params.user_id === principalOf(context as RouteContext).userId) {
       throw new DomainError('own_account', 'Your own account is another administrator’s to restrict and restore.');
-    }
-  }
-
-  /** The row is what counts: a workflow that cannot be started now gets started by `reconcile`. */
-  async function tellWorkflow(restrictionId: string, userId: string): Promise<void> {
-    try {
-      const userTag = searchTag(keyring, userId);
-      await gateway.signalRecovery({ restrictionId, userTag, linkTtlMs: RECOVERY_LINK_TTL_MS });
-    } catch (err) {
-      log.warn({ err, restrictionId }, 'a restriction changed and its workflow could not be told');
     }
   }
 
@@ -93,7 +83,7 @@ export function createRestrictionRoutes(deps: ApiDeps): Route[] {
       return activeRestriction(tx, userId);
     });
     if (restriction === undefined) throw unknownAccount();
-    await tellWorkflow(restriction.id, userId);
+    await tellRestriction(deps, { restrictionId: restriction.id, userId });
     return { status: 200, body: await view(restriction) };
   }
 
@@ -112,7 +102,7 @@ export function createRestrictionRoutes(deps: ApiDeps): Route[] {
       });
       return { restriction: active, stepId: id };
     });
-    await tellWorkflow(restriction.id, userId);
+    await tellRestriction(deps, { restrictionId: restriction.id, userId });
     await awaitOutcome(async () => {
       const { begunAt } = await recoveryRequest(db.fork(), stepId);
       return begunAt === null ? undefined : true;

@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { createFactorVerification } from '../db/factor-verification.ts';
 import { checkFactor, drawEmailCode, failedTries } from '../db/factors.ts';
+import { recordIndicators } from '../db/indicators.ts';
 import { availableMethods } from '../db/owned-factors.ts';
+import { lockForFreeze } from '../db/restrictions.ts';
 import { oneRow, row } from '../db/sql.ts';
 import { DomainError } from '../domain/errors.ts';
 import { FACTOR_METHODS, MAX_FACTOR_ATTEMPTS, offeredMethods } from '../domain/login.ts';
@@ -9,6 +11,7 @@ import { ROLES } from '../domain/roles.ts';
 import type { ApiDeps } from './deps.ts';
 import { factorDeps } from './factor-deps.ts';
 import { factorBody } from './input.ts';
+import { tellRestriction } from './restriction-workflow.ts';
 import { principalOf, type Reply, type Route, type RouteContext, route } from './route.ts';
 
 const ANYBODY = { kind: 'session', roles: ROLES, ownership: 'own' } as const;
@@ -35,6 +38,8 @@ export function createStepUpRoutes(deps: ApiDeps): Route[] {
     const challenge = { kind: 'step_up', id: sessionId, userId } as const;
     // A refusal is returned, not thrown: the try must stay counted.
     const result = await db.transaction(async (tx) => {
+      // The person first, as everywhere: too many wrong answers may freeze the account, which ends this session.
+      await lockForFreeze(tx, userId);
       const session = await row(tx, 'select 1 from session where id = $1 and revoked_at is null for update', [
         sessionId,
       ]);
@@ -46,7 +51,7 @@ export function createStepUpRoutes(deps: ApiDeps): Route[] {
         maxTries: MAX_FACTOR_ATTEMPTS,
         waitsForMs: config.verdictTimeout,
       });
-      if (checked.outcome === 'exhausted') return { passed: false as const, triesLeft: null };
+      if (checked.outcome === 'exhausted') return { passed: false as const, triesLeft: null, restrictions: [] };
       if (!checked.repeated) {
         await audit.append(tx, {
           action: checked.passed ? 'session.stepped_up' : 'session.step_up_failed',
@@ -59,7 +64,10 @@ export function createStepUpRoutes(deps: ApiDeps): Route[] {
       }
       if (!checked.passed) {
         const triesLeft = Math.max(0, MAX_FACTOR_ATTEMPTS - (await failedTries(tx, challenge)));
-        return { passed: false as const, triesLeft };
+        const exhausted = { kind: 'factor_exhausted', key: `step-up:${sessionId}`, details: { sessionId } } as const;
+        const found = triesLeft === 0 ? [exhausted] : [];
+        const { restrictions } = await recordIndicators(tx, { audit, outbox }, userId, found, { ip, requestId });
+        return { passed: false as const, triesLeft, restrictions };
       }
       // The time of the attempt, not of this request: a code that was used does not get fresher by being sent again.
       const { factor_at: factorAt } = await oneRow<{ factor_at: string }>(
@@ -70,6 +78,7 @@ export function createStepUpRoutes(deps: ApiDeps): Route[] {
       return { passed: true as const, factorAt };
     });
     if (!result.passed) {
+      for (const restrictionId of result.restrictions) await tellRestriction(deps, { restrictionId, userId });
       if (result.triesLeft === null) {
         throw new DomainError('rate_limited', 'Too many wrong answers in this session: sign in again.');
       }

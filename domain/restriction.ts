@@ -15,7 +15,7 @@ export const INDICATOR_KINDS = [
   'impossible_travel',
   /** A right password whose login was denied for its risk, where nothing above explains it. */
   'login_escalated',
-  /** A right password with too many wrong factors. */
+  /** A right password, or an open session, with too many wrong factors. */
   'factor_exhausted',
   /** Locked for the second time within a day. */
   'lockout_repeated',

@@ -80,6 +80,7 @@ describe('devices', () => {
   it('[D6] [D7] are listed to their owner, with the one in use; an unknown one had to prove itself first', async () => {
     const person = await somebody();
     const phone = await onPhone(person);
+    expect((await trail(person.email)).map(({ action }) => action)).toEqual(['device.added', 'device.added']);
     const seen = await list(phone);
     expect(seen.map(({ current }: { current: boolean }) => current)).toEqual([true, false]);
     expect(seen[0]).toMatchObject({ components: { os: 'ios', browser: expect.any(String) }, trusted: false });

@@ -173,18 +173,17 @@ describe('restriction', () => {
         await trader.confirm(asked.body.transactionId, { method: 'totp', code });
       }
       expect(await kindsOf(trader.email)).toEqual(['step_up_failed']);
-      const wrongToo = ['666666', '777777', '888888', '999999', '123123'];
-      const deps = { audit: stack.audit, outbox: createOutbox({ keyring: stack.keyring }) };
-      await stack.db.transaction((tx) =>
-        recordIndicators(tx, deps, trader.userId, [
-          { kind: 'impossible_travel', key: `test:${trader.userId}`, details: {} },
-        ]),
-      );
+      expect((await trader.withdraw('1.00')).status).toBe(201);
+      for (const code of wrong.slice(0, 5)) {
+        await stack.api.post('/api/auth/step-up', { method: 'totp', code }, { token: trader.token });
+      }
+      expect(await kindsOf(trader.email)).toEqual(['step_up_failed', 'factor_exhausted']);
       expect(await restrictionsOf(trader.userId)).toHaveLength(1);
       expect((await trader.withdraw('1.00')).status).toBe(401);
-      expect((await trader.confirm(other.body.transactionId, { method: 'totp', code: wrongToo[0] ?? '' })).status).toBe(
-        401,
-      );
+      const refused = await trader.confirm(other.body.transactionId, { method: 'totp', code: now });
+      expect(refused.status).toBe(401);
+      const [restriction] = await restrictionsOf(trader.userId);
+      await eventually(async () => (await running(restriction?.id ?? '')) === 'RUNNING');
     });
   });
 
@@ -216,6 +215,31 @@ describe('restriction', () => {
       expect((await restore(reviewer.userId, admin.token, { step: 'restored' })).body.code).toBe('not_restricted');
     });
 
+    it('[P6] takes what is found meanwhile as evidence, and is not begun again by it', async () => {
+      const admin = await stack.people.signedIn('admin');
+      const person = await stack.people.register();
+      const userId = await userOf(person.email);
+      await restrict(userId, admin.token);
+      await eventually(async () => (await incidentsOf(userId)).length === 1);
+      for (let lock = 0; lock < 2; lock += 1) {
+        for (let i = 0; i < 5; i += 1) await guess(person.email);
+        const subject = loginSubject(stack.keyring, person.email);
+        await run(stack.db.fork(), 'update login_subject set locked_until = clock_timestamp() where subject = $1', [
+          subject,
+        ]);
+      }
+      expect(await restrictionsOf(userId)).toHaveLength(1);
+      const seen = await stack.api.get(`/api/admin/security/accounts/${userId}/restriction`, { token: admin.token });
+      expect(seen.body.indicators).toEqual([{ kind: 'lockout_repeated', at: expect.any(String) }]);
+      const evidence = await rows(
+        stack.db.fork(),
+        `select 1 from incident_event e join incident i on i.id = e.incident_id
+          where i.subject_id = $1 and i.cause = 'restriction' and e.kind = 'evidence'`,
+        [userId],
+      );
+      expect(evidence).toHaveLength(1);
+    });
+
     it('[P6] rejects a transaction that a reviewer approves, and ends signing keys', async () => {
       const trading = createTrading(stack);
       const [trader, admin, reviewer] = [
@@ -224,13 +248,17 @@ describe('restriction', () => {
         await stack.people.signedIn('reviewer'),
       ];
       const held = await trading.held(trader);
+      const key = await stack.api.post('/api/signing-keys', {}, { token: trader.token });
+      expect(key.status).toBe(201);
+      const keys = () =>
+        rows<{ status: string; revoked_reason: string | null }>(
+          stack.db.fork(),
+          'select status, revoked_reason from signing_key where id = $1',
+          [key.body.keyId],
+        );
+      expect(await keys()).toEqual([{ status: 'active', revoked_reason: null }]);
       await restrict(trader.userId, admin.token);
-      const accepted = await rows(
-        stack.db.fork(),
-        `select 1 from signing_key where user_id = $1 and status <> 'revoked'`,
-        [trader.userId],
-      );
-      expect(accepted).toEqual([]);
+      expect(await keys()).toEqual([{ status: 'revoked', revoked_reason: 'restricted' }]);
       expect(await auditOf(trader.userId, 'session.revoked')).toHaveLength(1);
       const approved = await stack.api.post(
         `/api/admin/security/transactions/${held}/approve`,
