@@ -3,6 +3,7 @@ import { ConnectionException, DriverException, LockWaitTimeoutException } from '
 import { isGrpcServiceError, ServiceError } from '@temporalio/client';
 import type { z } from 'zod';
 import { DomainError, type ErrorCode, type ErrorMeaning, isDomainError } from '../domain/errors.ts';
+import { PasswordHasherBusyError } from '../security/passwords.ts';
 import type { Reply } from './route.ts';
 
 const STATUS: Readonly<Record<ErrorMeaning, number>> = {
@@ -64,6 +65,11 @@ function refusalOf(error: unknown): DomainError | undefined {
     return error.type === 'entity.too.large'
       ? new DomainError('malformed_body', 'The body is larger than 64 KiB.')
       : new DomainError('malformed_body', 'The body is not well-formed JSON in UTF-8.');
+  }
+  if (error instanceof PasswordHasherBusyError) {
+    return new DomainError('rate_limited', 'Too many passwords and answers are checked just now. Try again in a moment.', {
+      retryAfter: 2,
+    });
   }
   if (isDatabaseOutage(error)) {
     return new DomainError('database_unavailable', 'The database does not answer. Nothing was changed; try again.');

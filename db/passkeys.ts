@@ -211,6 +211,15 @@ async function descriptors(tx: Tx, userId: string) {
 }
 
 async function storeChallenge(tx: Tx, keyring: Keyring, occasion: PasskeyOccasion, challenge: string, ttlMs: number) {
+  // Challenges that nobody signed: whoever asks for the next one takes their own old ones away.
+  await run(
+    tx,
+    `delete from webauthn_challenge c using (
+       select purpose, subject_id from webauthn_challenge
+        where user_id = $1 and expires_at < clock_timestamp() for update skip locked) as old
+      where c.purpose = old.purpose and c.subject_id = old.subject_id`,
+    [occasion.userId],
+  );
   await run(
     tx,
     `insert into webauthn_challenge (purpose, subject_id, user_id, challenge_hash, expires_at)

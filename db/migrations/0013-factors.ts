@@ -57,6 +57,7 @@ export class Factors extends Migration {
         expires_at timestamptz not null,
         primary key (purpose, subject_id)
       );
+      create index webauthn_challenge_user on webauthn_challenge (user_id);
       comment on table webauthn_challenge is 'the newest challenge of a login, transaction or session; deleted by its use';
     `);
   }

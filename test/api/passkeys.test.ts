@@ -213,6 +213,22 @@ describe('passkeys', () => {
     expect([stepUp.status, stepUp.body.code]).toEqual([409, 'not_awaiting_factor']);
   });
 
+  it('[N1] challenges that nobody signed do not pile up', async () => {
+    const person = await customer();
+    await loginChallenge((await signIn(person)).loginId);
+    await run(stack.ownerDb.fork(), `update webauthn_challenge set expires_at = clock_timestamp() where user_id = $1`, [
+      person.userId,
+    ]);
+    const { loginId } = await signIn(person, 1440);
+    await loginChallenge(loginId);
+    const left = await rows<{ subject_id: string }>(
+      stack.ownerDb.fork(),
+      'select subject_id from webauthn_challenge where user_id = $1',
+      [person.userId],
+    );
+    expect(left).toEqual([{ subject_id: loginId }]);
+  });
+
   it('[N1] an answer that is no passkey answer is bad input, not a fault', async () => {
     const { token } = await stack.people.signedIn('customer');
     const key = createAuthenticator();

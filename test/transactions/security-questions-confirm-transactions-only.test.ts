@@ -153,6 +153,16 @@ describe('security questions', () => {
     expect(n).toBe(0);
   });
 
+  it('[P4] that come in a flood are refused in part, and none is a fault', async () => {
+    const person = await trading.trader();
+    const questions = Array.from({ length: 10 }, (_, n) => ({
+      question: `Question number ${n}?`,
+      answer: `Word ${n} x`,
+    }));
+    const answers = await Promise.all(Array.from({ length: 25 }, () => set(person, questions)));
+    expect([...new Set(answers.map(({ status }) => status))].sort()).toEqual([200, 429]);
+  });
+
   it('[P4] that were changed since are drawn anew; removed ones confirm nothing', async () => {
     const person = await trader();
     const { transactionId } = (await person.withdraw('10000.01')).body;

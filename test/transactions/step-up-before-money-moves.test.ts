@@ -29,7 +29,7 @@ describe('a step-up stands before money that is large or risky', () => {
 
   const totp = (trader: Trader) => ({ method: 'totp', code: stack.people.totpCode(trader.totpSecret) });
 
-  it('P4: 10,000.00 settles, 10,000.01 asks for the authenticator and settles with its code, which works once', async () => {
+  it('[P4] 10,000.00 settles, 10,000.01 asks for the authenticator and settles with its code, which works once', async () => {
     const trader = await trading.trader();
     expect((await trader.withdraw('10000.00')).status).toBe(201);
     const answer = await trader.withdraw('10000.01');
