@@ -18,6 +18,7 @@ const sessionSchema = z.object({
   userAgent: z.string().nullable(),
   deviceId: z.uuid().nullable(),
   createdAt: z.iso.datetime(),
+  lastSeenAt: z.iso.datetime().describe('When it was last used, to the minute'),
   factorAt: z.iso.datetime().nullable().describe('When a second factor was proven last'),
   expiresAt: z.iso.datetime(),
 });
@@ -32,12 +33,13 @@ interface SessionRow {
   user_agent: string | null;
   device_id: string | null;
   created_at: string;
+  last_seen_at: string;
   factor_at: string | null;
   expires_at: string;
 }
 
-const OPEN_SESSIONS = `select id, channel, scope, host(ip) as ip, user_agent, device_id, created_at, factor_at, expires_at
-  from session where user_id = $1 and revoked_at is null and expires_at > clock_timestamp()`;
+const OPEN_SESSIONS = `select id, channel, scope, host(ip) as ip, user_agent, device_id, created_at, last_seen_at,
+  factor_at, expires_at from session where user_id = $1 and revoked_at is null and expires_at > clock_timestamp()`;
 
 const ANYBODY = { kind: 'session', roles: ROLES, ownership: 'own' } as const;
 
@@ -178,6 +180,7 @@ function view(found: SessionRow, { sessionId }: Principal) {
     userAgent: found.user_agent,
     deviceId: found.device_id,
     createdAt: iso(found.created_at),
+    lastSeenAt: iso(found.last_seen_at),
     factorAt: isoOrNull(found.factor_at),
     expiresAt: iso(found.expires_at),
   };

@@ -100,9 +100,16 @@ async function loadSession({ db, keyring }: AuthenticateDeps, token: string): Pr
     full_name: string;
   }>(
     db.fork(),
-    `select s.id, s.user_id, s.scope, s.channel, s.factor_at, u.role, u.email, u.full_name
-       from session s join app_user u on u.id = s.user_id
-      where s.token_hash = any($1) and s.revoked_at is null and s.expires_at > clock_timestamp() and u.disabled_at is null`,
+    // When it was last used is kept to the minute: a row a request would be a write a request.
+    `with found as (
+       select s.id, s.user_id, s.scope, s.channel, s.factor_at, u.role, u.email, u.full_name
+         from session s join app_user u on u.id = s.user_id
+        where s.token_hash = any($1) and s.revoked_at is null and s.expires_at > clock_timestamp()
+          and u.disabled_at is null),
+     seen as (
+       update session s set last_seen_at = clock_timestamp() from found
+        where s.id = found.id and s.last_seen_at < clock_timestamp() - interval '1 minute')
+     select * from found`,
     [tokenHashes(keyring, 'session', token)],
   );
   if (found === undefined) return undefined;

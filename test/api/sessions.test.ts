@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { run } from '../../db/sql.ts';
 import { HOME_DEVICE } from '../helpers/people.ts';
 import { createStack, type Stack } from '../helpers/stack.ts';
 
@@ -80,6 +81,22 @@ describe('sessions', () => {
     expect((await stack.api.delete('/api/auth/sessions', { token })).status).toBe(204);
     expect((await stack.api.get('/api/auth/sessions', { token: second })).status).toBe(401);
     expect((await stack.api.get('/api/auth/sessions', { token })).body.items).toHaveLength(1);
+  });
+
+  it('tell when they were last used, written at most once a minute', async () => {
+    const { token, userId } = await stack.people.signedIn('customer');
+    const lastSeen = async () =>
+      Date.parse((await stack.api.get('/api/auth/sessions', { token })).body.items[0].lastSeenAt);
+    const first = await lastSeen();
+    expect(first).toBeGreaterThan(Date.now() - 60_000);
+    expect(await lastSeen()).toBe(first);
+    await run(
+      stack.db.fork(),
+      `update session set last_seen_at = last_seen_at - interval '5 minutes' where user_id = $1`,
+      [userId],
+    );
+    await lastSeen();
+    expect(await lastSeen()).toBeGreaterThan(first);
   });
 
   it('of others cannot be seen or ended', async () => {
