@@ -67,9 +67,13 @@ function refusalOf(error: unknown): DomainError | undefined {
       : new DomainError('malformed_body', 'The body is not well-formed JSON in UTF-8.');
   }
   if (error instanceof PasswordHasherBusyError) {
-    return new DomainError('rate_limited', 'Too many passwords and answers are checked just now. Try again in a moment.', {
-      retryAfter: 2,
-    });
+    return new DomainError(
+      'rate_limited',
+      'Too many passwords and answers are checked just now. Try again in a moment.',
+      {
+        retryAfter: 2,
+      },
+    );
   }
   if (isDatabaseOutage(error)) {
     return new DomainError('database_unavailable', 'The database does not answer. Nothing was changed; try again.');
