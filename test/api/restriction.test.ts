@@ -191,8 +191,8 @@ describe('restriction', () => {
     stack.api.post(`/api/admin/security/accounts/${userId}/restrict`, { reason }, { token });
   const restore = (userId: string, token: string, body: object) =>
     stack.api.post(`/api/admin/security/accounts/${userId}/restore`, body, { token });
-  const linkToken = async (email: string, subject: RegExp) => {
-    const { text } = await stack.mail.waitFor(email, { subject });
+  const linkToken = async (email: string, subject: RegExp, count = 1) => {
+    const { text } = await stack.mail.waitFor(email, { subject, count });
     return /#token=([A-Za-z0-9_-]{43})/.exec(text)?.[1] as string;
   };
 
@@ -296,10 +296,8 @@ describe('restriction', () => {
         stack.api.post('/api/auth/password/reset', { token, newPassword });
       expect((await reset(oldLink, 'a password of a thief')).body.code).toBe('token_invalid');
       await stack.api.post('/api/auth/password/forgot', { email: person.email });
-      await stack.mail.waitFor(person.email, { subject: /^Reset your password/, count: 2 });
-      expect((await reset(await linkToken(person.email, /^Reset your password/), 'a password of a thief')).status).toBe(
-        400,
-      );
+      const askedNow = await linkToken(person.email, /^Reset your password/, 2);
+      expect((await reset(askedNow, 'a password of a thief')).body.code).toBe('token_invalid');
 
       expect((await restore(userId, admin.token, { step: 'password_reset' })).body.nextStep).toBe('password_reset');
       expect((await restore(userId, admin.token, { step: 'factors_enrolled' })).body.code).toBe(
