@@ -4,6 +4,7 @@ import { createBackupActivities } from './backup.ts';
 import type { ActivityDeps } from './deps.ts';
 import { createDeviceActivities } from './device.ts';
 import { createIncidentActivities } from './incident.ts';
+import { createKeyRotationActivities } from './key-rotation.ts';
 import { createLockoutActivities } from './lockout.ts';
 import { createLoginActivities } from './login.ts';
 import { createMailActivities } from './mail.ts';
@@ -20,6 +21,7 @@ export function createActivities(deps: ActivityDeps) {
     ...createBackupActivities(deps),
     ...createDeviceActivities(deps),
     ...createIncidentActivities(deps),
+    ...createKeyRotationActivities(deps),
     ...createLockoutActivities(deps),
     ...createLoginActivities(deps),
     ...createMailActivities(deps),

@@ -4,6 +4,7 @@ import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import { createAuditLog } from '../db/audit.ts';
 import { openKeyring } from '../db/keyring.ts';
+import { followKeyring } from '../db/keyring-follower.ts';
 import { maintainNoncePartitions } from '../db/nonces.ts';
 import { createOrm } from '../db/orm.ts';
 import { createOutbox } from '../db/outbox.ts';
@@ -102,6 +103,7 @@ export async function startApi({ config: given, log }: { config: Config; log: Lo
   const codecUrl = await codecServer?.listen(config.codecPort ?? 0);
 
   const closing = new AbortController();
+  let following: Promise<void> | undefined;
   async function openDatabase(): Promise<Keyring> {
     // After a night without a worker there is no partition for today, and the first signed request would be a stray.
     const { strays } = await maintainNoncePartitions(db.fork());
@@ -116,7 +118,9 @@ export async function startApi({ config: given, log }: { config: Config; log: Lo
       signal: closing.signal,
       isFatal: (error) => error instanceof KeyringError,
     });
-    if (opened !== undefined) open(opened);
+    if (opened === undefined) return;
+    open(opened);
+    following = followKeyring({ db, keyring: opened, log, signal: closing.signal });
   }
 
   return {
@@ -132,6 +136,7 @@ export async function startApi({ config: given, log }: { config: Config; log: Lo
       await feed.close();
       server.closeIdleConnections();
       await closed;
+      await following;
       await telemetry.close();
       await temporal.close();
       await db.close();

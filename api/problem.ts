@@ -3,6 +3,7 @@ import { ConnectionException, DriverException, LockWaitTimeoutException } from '
 import { isGrpcServiceError, ServiceError } from '@temporalio/client';
 import type { z } from 'zod';
 import { DomainError, type ErrorCode, type ErrorMeaning, isDomainError } from '../domain/errors.ts';
+import { FieldDecryptionError } from '../security/field-encryption.ts';
 import { PasswordHasherBusyError } from '../security/passwords.ts';
 import type { Reply } from './route.ts';
 
@@ -65,6 +66,11 @@ function refusalOf(error: unknown): DomainError | undefined {
     return error.type === 'entity.too.large'
       ? new DomainError('malformed_body', 'The body is larger than 64 KiB.')
       : new DomainError('malformed_body', 'The body is not well-formed JSON in UTF-8.');
+  }
+  if (error instanceof FieldDecryptionError && error.code === 'unknown_key') {
+    return new DomainError('keys_unavailable', 'A key was made a moment ago and is being loaded; try again.', {
+      retryAfter: 1,
+    });
   }
   if (error instanceof PasswordHasherBusyError) {
     return new DomainError(

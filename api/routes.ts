@@ -9,6 +9,7 @@ import { createFactorOptionRoutes } from './factor-options.ts';
 import { createHealthRoutes } from './health.ts';
 import { createIncidentRoutes } from './incidents.ts';
 import { createInstrumentRoutes } from './instruments.ts';
+import { createKeyRoutes } from './keys.ts';
 import { createLoginRoutes } from './login.ts';
 import { createMfaRoutes } from './mfa.ts';
 import { createOpenApiRoutes } from './openapi.ts';
@@ -16,8 +17,9 @@ import { createOperationsRoutes } from './operations.ts';
 import { createPasskeyRoutes } from './passkeys.ts';
 import { createPasswordRoutes } from './password.ts';
 import { createPortfolioRoutes } from './portfolio.ts';
-import { createRecoveryCodeRoutes } from './recovery-codes.ts';
+import { createProfileRoutes } from './profile.ts';
 import { createRecoveryRoutes } from './recovery.ts';
+import { createRecoveryCodeRoutes } from './recovery-codes.ts';
 import { createRegisterRoutes } from './register.ts';
 import { createRestrictionRoutes } from './restrictions.ts';
 import { createReviewRoutes } from './reviews.ts';
@@ -43,12 +45,14 @@ export function createRoutes(deps: ApiDeps): Route[] {
     ...createHealthRoutes(deps),
     ...createIncidentRoutes(deps),
     ...createInstrumentRoutes(deps),
+    ...createKeyRoutes(deps),
     ...createLoginRoutes(deps),
     ...createMfaRoutes(deps),
     ...createOperationsRoutes(deps),
     ...createPasskeyRoutes(deps),
     ...createPasswordRoutes(deps),
     ...createPortfolioRoutes(deps),
+    ...createProfileRoutes(deps),
     ...createRecoveryCodeRoutes(deps),
     ...createRecoveryRoutes(deps),
     ...createRegisterRoutes(deps),

@@ -63,11 +63,12 @@ export type TokenDelivery = ReturnType<typeof createTokenDelivery>;
 
 /**
  * The tokens a factor attempt leads to. They are derived, not drawn, so that a submission sent twice (a double click, a
- * lost answer) is answered twice with tokens that work, although only hashes are stored.
+ * lost answer) is answered twice with tokens that work, although only hashes are stored. The key is none of those that the
+ * monthly rotation turns over: the second answer may come after it.
  */
 export function factorTokens(keyring: Keyring, attemptId: string): { session: string; device: string } {
   return {
-    session: keyring.hmac('session', 'factor-attempt', attemptId).toString('base64url'),
-    device: keyring.hmac('device-cookie', 'factor-attempt', attemptId).toString('base64url'),
+    session: keyring.hmac('factor-code', 'session-token', attemptId).toString('base64url'),
+    device: keyring.hmac('factor-code', 'device-token', attemptId).toString('base64url'),
   };
 }

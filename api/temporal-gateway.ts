@@ -12,6 +12,7 @@ import { pollersOf } from '../temporal/pollers.ts';
 import type * as contract from '../workflows/contract.ts';
 import {
   incidentChanged,
+  keyRotationPace,
   lockoutUnlock,
   loginResendCode,
   loginSubmitFactor,
@@ -229,6 +230,20 @@ export function createTemporalGateway({ temporal, queues, verdictTimeoutMs }: Ga
       bounded(() => {
         const input: contract.RestoreDrillInput = { drillId, backupId, trigger: 'manual', requestedBy, queues };
         return accepted('restoreDrill', workflowIds.restoreDrill(drillId), input, 'Restore drill');
+      }),
+
+    /** Starts `key-rotation:{rotationId}` and waits until it has begun or was refused. */
+    startKeyRotation: (
+      rotationId: string,
+      scope: contract.KeyRotationInput['scope'],
+      requestedBy: string,
+    ): Promise<contract.RunAcceptance> =>
+      bounded(() => {
+        const input: contract.KeyRotationInput = {
+          ...{ rotationId, trigger: 'manual', scope, requestedBy, queues },
+          ...keyRotationPace,
+        };
+        return accepted('keyRotation', workflowIds.keyRotation(rotationId), input, 'Key rotation');
       }),
 
     /** @returns false when it runs no more */

@@ -2,7 +2,7 @@ import type { KeyObject } from 'node:crypto';
 import { createKek, type KekSecret } from '../security/kek.ts';
 import { createKeyring, KEY_PURPOSES, type Keyring, type WrappedKey } from '../security/keyring.ts';
 import type { Database } from './orm.ts';
-import { rows, run } from './sql.ts';
+import { rows, run, type Tx } from './sql.ts';
 
 export interface KeyringSecrets {
   sessionSecret: string;
@@ -30,12 +30,9 @@ export async function openKeyring(db: Database, secrets: KeyringSecrets): Promis
   });
   await db.transaction(async (tx) => {
     await run(tx, `select pg_advisory_xact_lock(hashtext('tradeguard.keyring'))`);
-    const stored = await rows<{ record: WrappedKey; retired_at: string | null }>(
-      tx,
-      'select record, retired_at from keyring_key order by purpose, version',
-    );
-    for (const { record, retired_at } of stored) {
-      const { wrappedByPrevious } = await keyring.openWrapped(record, { active: retired_at === null });
+    const stored = await readGenerations(tx);
+    for (const { record, active } of stored) {
+      const { wrappedByPrevious } = await keyring.openWrapped(record, { active });
       if (!wrappedByPrevious) continue;
       const rewrapped = await keyring.rewrap(record);
       await run(tx, 'update keyring_key set record = $2::jsonb where key_id = $1', [
@@ -43,7 +40,7 @@ export async function openKeyring(db: Database, secrets: KeyringSecrets): Promis
         JSON.stringify(rewrapped),
       ]);
     }
-    const present = new Set(stored.filter((key) => key.retired_at === null).map((key) => key.record.purpose));
+    const present = new Set(stored.map((key) => key.record.purpose));
     for (const purpose of KEY_PURPOSES) {
       if (present.has(purpose)) continue;
       const record = await keyring.generateWrapped(purpose);
@@ -57,4 +54,33 @@ export async function openKeyring(db: Database, secrets: KeyringSecrets): Promis
     }
   });
   return keyring;
+}
+
+/**
+ * Takes in what other processes changed: loads new generations, makes the one active whose time has come, forgets those
+ * that were dropped. Keys that are loaded already are not opened again.
+ *
+ * @throws KeyringError when a stored key does not open
+ */
+export async function syncKeyring(tx: Tx, keyring: Keyring): Promise<void> {
+  const stored = await readGenerations(tx);
+  for (const { record, active } of stored) {
+    const loaded = keyring.generations(record.purpose).find(({ keyId }) => keyId === record.keyId);
+    if (loaded === undefined || (active && !loaded.active)) await keyring.openWrapped(record, { active });
+  }
+  const kept = new Set(stored.map(({ record }) => record.keyId));
+  for (const purpose of KEY_PURPOSES) {
+    for (const { keyId } of keyring.generations(purpose)) {
+      if (!kept.has(keyId)) keyring.forget(purpose, keyId);
+    }
+  }
+}
+
+/** Oldest first. The clock of the database decides which generation is active, so all processes change over together. */
+function readGenerations(tx: Tx): Promise<{ record: WrappedKey; active: boolean }[]> {
+  return rows(
+    tx,
+    `select record, active_from <= clock_timestamp() and (retired_at is null or retired_at > clock_timestamp()) as active
+       from keyring_key order by purpose, version`,
+  );
 }

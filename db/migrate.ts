@@ -11,10 +11,26 @@ import { Signing } from './migrations/0007-signing.ts';
 import { Limits } from './migrations/0008-limits.ts';
 import { Dashboard } from './migrations/0009-dashboard.ts';
 import { Restriction } from './migrations/0010-restriction.ts';
+import { Profile } from './migrations/0011-profile.ts';
+import { KeyRotation } from './migrations/0012-key-rotation.ts';
 import { Factors } from './migrations/0013-factors.ts';
 import { run } from './sql.ts';
 
-const migrations = [People, Login, Trading, Incident, Audit, Backup, Signing, Limits, Dashboard, Restriction, Factors].map((migration) => ({
+const migrations = [
+  People,
+  Login,
+  Trading,
+  Incident,
+  Audit,
+  Backup,
+  Signing,
+  Limits,
+  Dashboard,
+  Restriction,
+  Profile,
+  KeyRotation,
+  Factors,
+].map((migration) => ({
   name: new migration(undefined as never, undefined as never).name ?? migration.name,
   class: migration,
 }));

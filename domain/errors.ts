@@ -67,6 +67,8 @@ export const ERROR_MEANINGS = {
   recovery_out_of_order: 'conflict',
   backup_running: 'conflict',
   too_many_keys: 'conflict',
+  rotation_running: 'conflict',
+  field_tampered: 'conflict',
   account_locked: 'locked',
   // What is well-formed and refused by a rule of the business
   amount_mismatch: 'unprocessable',
@@ -88,6 +90,7 @@ export const ERROR_MEANINGS = {
   tls_required: 'upgrade_required',
   verdict_pending: 'unavailable',
   database_unavailable: 'unavailable',
+  keys_unavailable: 'unavailable',
   temporal_unavailable: 'unavailable',
   mail_unavailable: 'unavailable',
   backups_unavailable: 'unavailable',

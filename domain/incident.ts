@@ -23,6 +23,7 @@ export const CAUSE_SEVERITY = {
   backup_failed: 'high',
   restore_drill_failed: 'high',
   audit_failure: 'critical',
+  field_tampered: 'critical',
 } as const satisfies Record<string, Severity>;
 export type IncidentCause = keyof typeof CAUSE_SEVERITY;
 

@@ -35,6 +35,7 @@ export type KeyringDeps = {
 export function createKeyring({ keks, maxSeals = MAX_SEALS }: KeyringDeps) {
   const keys = new Map<KeyPurpose, Map<string, LoadedKey>>();
   const activeIds = new Map<KeyPurpose, string>();
+  let missed: () => void = () => {};
 
   function generationsOf(purpose: KeyPurpose): LoadedKey[] {
     const activeId = activeIds.get(purpose);
@@ -152,8 +153,16 @@ export function createKeyring({ keks, maxSeals = MAX_SEALS }: KeyringDeps) {
      */
     openingKey(purpose: KeyPurpose, keyId: string): KeyObject {
       const key = keys.get(purpose)?.get(keyId);
-      if (!key) throw new KeyringError('unknown_key', `no ${purpose} key ${keyId}`);
+      if (!key) {
+        missed();
+        throw new KeyringError('unknown_key', `no ${purpose} key ${keyId}`);
+      }
       return key.cipherKey;
+    },
+
+    /** Calls `listener` whenever a generation is asked for that is not loaded: another process may have made it since. */
+    onUnknownKey(listener: () => void): void {
+      missed = listener;
     },
   };
 }

@@ -6,8 +6,10 @@ import { type Activities, createActivities } from '../activities/index.ts';
 import { createMailDelivery } from '../activities/mail-delivery.ts';
 import { createAuditLog } from '../db/audit.ts';
 import { openKeyring } from '../db/keyring.ts';
+import { followKeyring } from '../db/keyring-follower.ts';
 import { createOrm } from '../db/orm.ts';
 import { createOutbox } from '../db/outbox.ts';
+import { noteOutsideSecrets } from '../db/outside-secrets.ts';
 import { recordPrices } from '../db/prices.ts';
 import { type Config, ConfigError, loadConfig } from '../platform/config.ts';
 import { createLogger } from '../platform/logger.ts';
@@ -69,6 +71,11 @@ export async function startWorkerProcess({ config, log, workflowBundle, schedule
     if (config.backupUrl === undefined) log.warn('backups are off: DATABASE_BACKUP_URL is not set');
     else await startOverdueBackup({ client, db, queues, log });
   }
+
+  const noteSecrets = (keyring: Keyring) =>
+    db.transaction((tx) =>
+      noteOutsideSecrets(tx, keyring, { SESSION_SECRET: config.sessionSecret, SMTP_URL: config.smtpUrl }),
+    );
 
   /** One life of the Temporal workers, from the connection to their end. */
   async function poll(
@@ -145,6 +152,8 @@ export async function startWorkerProcess({ config, log, workflowBundle, schedule
     });
     const delivery = createMailDelivery({ db, outbox, mailer, audit, log });
     await Promise.all([
+      followKeyring({ db, keyring, log, signal }),
+      persist(() => noteSecrets(keyring), { name: 'ages of secrets', log, signal }),
       persist(() => poll(activities, bundle, keyring, () => runByTheClock(client)), {
         name: 'temporal workers',
         log,

@@ -20,6 +20,7 @@ export const workflowIds = {
   restriction: (restrictionId: string) => `restriction:${restrictionId}`,
   backup: (backupId: string) => `backup:${backupId}`,
   restoreDrill: (drillId: string) => `restore-drill:${drillId}`,
+  keyRotation: (rotationId: string) => `key-rotation:${rotationId}`,
   auditVerification: (verificationId: string) => `audit-verification:${verificationId}`,
 } as const;
 
@@ -299,6 +300,31 @@ export type RunAcceptance =
 
 /** Waits until the run has begun or was refused; its row tells how it goes on. */
 export const runAccepted = defineUpdate<RunAcceptance>('accepted');
+
+// --- key rotation ----------------------------------------------------------------------------------------------------
+
+export interface KeyRotationInput {
+  /** Null for the schedule, whose runs draw their own. */
+  rotationId: string | null;
+  trigger: 'schedule' | 'manual' | 'cli';
+  /** `field`: the key of stored fields; `session`: those of session, CSRF and device tokens. */
+  scope: 'all' | 'field' | 'session';
+  requestedBy: string | null;
+  queues: TaskQueues;
+  /** How long a new key is stored before it is used: all processes look for new ones several times within. */
+  settleMs: number;
+  /** How long an old key is kept at least after it was last used. */
+  graceMs: number;
+  /** Fields that are re-encrypted in one transaction. */
+  batchSize: number;
+}
+
+/** Twenty times the interval at which processes look for new keys. */
+const KEY_SETTLE_MS = 20_000;
+const KEY_GRACE_MS = 3_600_000;
+
+/** How rotations run unless a test says otherwise. */
+export const keyRotationPace = { settleMs: KEY_SETTLE_MS, graceMs: KEY_GRACE_MS, batchSize: 200 } as const;
 
 /** The fixed updateId of every `verdict` update. */
 export const VERDICT_UPDATE_ID = 'verdict';

@@ -3,6 +3,7 @@ export { auditVerification } from './audit.ts';
 export { backup, restoreDrill } from './backup.ts';
 export { deviceCleanUp } from './device.ts';
 export { incident } from './incident.ts';
+export { keyRotation } from './key-rotation.ts';
 export { lockout } from './lockout.ts';
 export { login } from './login.ts';
 export { nonceMaintenance } from './nonces.ts';
