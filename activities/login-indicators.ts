@@ -21,10 +21,8 @@ export function createLoginIndicators(deps: ActivityDeps, outcomes: LoginOutcome
     if (deviceIndicator(risk.device) === null) return;
     const deviceId = match?.id ?? null;
     const lostTrust = match?.byCookie === true && (await withdrawTrust(tx, match.id));
-    await deps.audit.append(
-      tx,
-      outcomes.event(login, 'device.impossible_change', 'denied', { deviceId, impossible, changed, lostTrust }),
-    );
+    const action = impossible.length > 0 ? 'device.impossible_change' : 'device.replaced';
+    await deps.audit.append(tx, outcomes.event(login, action, 'failure', { deviceId, impossible, changed, lostTrust }));
   }
 
   return {

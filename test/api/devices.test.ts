@@ -167,6 +167,29 @@ describe('devices', () => {
     expect(after).toMatchObject({ trusted: false, components: { os: 'linux' }, lastSeenAt: device.lastSeenAt });
   });
 
+  it('[D10] that come with three classes changed count as an indicator and lose trust, and the login goes on', async () => {
+    const person = await somebody();
+    const [device] = await list(person.token);
+    await trust(device.deviceId, person.token);
+    const windows = {
+      ...HOME_DEVICE,
+      userAgent: HOME_DEVICE.userAgent.replace('X11; Linux x86_64', 'Windows NT 10.0; Win64; x64'),
+      platform: 'Win32',
+      timezone: 'America/New_York',
+      screen: { ...HOME_DEVICE.screen, width: 2560 },
+    };
+    expect((await signIn(person, { deviceToken: person.deviceToken, device: windows })).status).toBe(200);
+    const found = await rows(stack.db.fork(), 'select kind from compromise_indicator where user_id = $1', [
+      await userOf(person.email),
+    ]);
+    expect(found).toEqual([{ kind: 'device_replaced' }]);
+    expect((await list(person.token))[0]).toMatchObject({ deviceId: device.deviceId, trusted: false });
+    expect((await trail(person.email)).slice(-2).map(({ action }) => action)).toEqual([
+      'device.replaced',
+      'device.changed',
+    ]);
+  });
+
   it('[D8] are forgotten by the daily schedule after 90 days unseen, trusted ones too, and not a day earlier', async () => {
     const people = [await somebody(), await somebody(), await somebody()] as const;
     const [gone, trusted, recent] = people;

@@ -215,6 +215,20 @@ describe('restriction', () => {
       expect((await restore(reviewer.userId, admin.token, { step: 'restored' })).body.code).toBe('not_restricted');
     });
 
+    it('[P6] ends a sign-in that waits for its factor: the right code opens nothing', async () => {
+      const admin = await stack.people.signedIn('admin');
+      const person = await stack.people.register();
+      const userId = await userOf(person.email);
+      const asked = await stack.people.login(person, { device: PHONE });
+      expect(asked.status).toBe(202);
+      const code = stack.mail.codesFor(person.email).at(-1);
+      await restrict(userId, admin.token);
+      const path = `/api/auth/login/${asked.body.loginId}/factors`;
+      const answer = await stack.api.post(path, { method: 'email_code', code });
+      expect([answer.status, answer.body.code]).toEqual([403, 'account_restricted']);
+      expect(await rows(stack.db.fork(), 'select 1 from session where user_id = $1', [userId])).toEqual([]);
+    });
+
     it('[P6] takes what is found meanwhile as evidence, and is not begun again by it', async () => {
       const admin = await stack.people.signedIn('admin');
       const person = await stack.people.register();
