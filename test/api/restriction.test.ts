@@ -329,7 +329,7 @@ describe('restriction', () => {
       const confirm = (code: string) => stack.api.post('/api/auth/recovery/totp/confirm', { token, code });
       expect((await confirm('000000')).body).toMatchObject({ code: 'factor_invalid', triesLeft: 4 });
       expect((await confirm(stack.people.totpCode(secret))).status).toBe(204);
-      expect((await confirm(stack.people.totpCode(secret))).body.code).toBe('token_invalid');
+      expect((await confirm('123456')).body.code).toBe('token_invalid');
 
       const restored = await restore(userId, admin.token, { step: 'restored' });
       expect(restored.body).toMatchObject({ liftedAt: expect.any(String), nextStep: null });

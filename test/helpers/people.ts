@@ -38,11 +38,11 @@ export function createPeople(deps: { api: HttpClient; db: Database; keyring: Key
   const usedSteps = new Map<string, number>();
   let counter = 0;
 
-  /** A code of this secret that was not used yet: one from the window around now. */
+  /** A code of this secret that was not used yet: of this half minute, so that a slow machine has time to send it, else of the next. */
   function totpCode(secret: string): string {
     const now = totpStepAt(Date.now());
-    const step = Math.max(now - 1, (usedSteps.get(secret) ?? 0) + 1);
-    if (step > now + 1) throw new Error('three codes were used already: the next one comes in half a minute');
+    const step = Math.max(now, (usedSteps.get(secret) ?? 0) + 1);
+    if (step > now + 1) throw new Error('two codes were used already: the next one comes in half a minute');
     usedSteps.set(secret, step);
     return totpCodeAt(secret, step);
   }
