@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ADMIN, type Instance, startInstance } from '../helpers/instance.ts';
@@ -43,6 +43,21 @@ test('the commands of the tour do what the README says, in its order', async () 
 test('the two commands stand at the top', () => {
   const top = README.slice(0, 1000);
   expect(top).toContain('npm ci && npm start\nnpm ci && npm test');
+});
+
+test('every command and page it names exists', async () => {
+  const { output } = await bash('node cli/bin.js --help', {});
+  const named = [...README.matchAll(/`npx tradeguard ([^`]+)`((?:, `[a-z -]+`)*)/g)].flatMap(([, first, others]) => [
+    (first as string).split(' ')[0],
+    ...(first?.startsWith('backup') ? [] : [...(others ?? '').matchAll(/`([a-z]+)`/g)].map(([, name]) => name)),
+  ]);
+  expect(named.length).toBeGreaterThan(8);
+  for (const name of named) expect(output).toMatch(new RegExp(`^ {2}${name}\\b`, 'm'));
+  const { scripts } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+  for (const [, name] of README.matchAll(/`npm run ([a-z:]+)`/g)) expect(scripts).toHaveProperty(name as string);
+  for (const [, path] of README.matchAll(/\]\(([^)#]+)\)/g)) {
+    expect(existsSync(new URL(`../../${path}`, import.meta.url)), path).toBe(true);
+  }
 });
 
 async function bash(script: string, env: Record<string, string>): Promise<{ code: number; output: string }> {
