@@ -32,13 +32,16 @@ import { createRoutes } from './routes.ts';
 import { createTelemetry } from './telemetry.ts';
 import { createTemporalGateway } from './temporal-gateway.ts';
 
+const KEEP_ALIVE_MS = 75_000;
+
 /**
  * Listens, also while the database or Temporal is down: until they answer, requests that need them get 503.
  *
  * @returns `ready` resolves when the keys are open, and rejects when they are not the ones the data was stored under
  */
 export async function startApi({ config: given, log }: { config: Config; log: Logger }) {
-  const server = createServer();
+  // Longer than the load balancers in front, which otherwise send a request into a connection that is just being closed.
+  const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS });
   const url = await listen(server, given.port, given.host);
   // With port 0 the system chooses, and only now is the address known that browsers will send as Origin.
   const config: Config = given.port === 0 && !given.production ? { ...given, publicOrigin: url } : given;
