@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
@@ -152,10 +153,14 @@ function textOf(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;
 }
 
+/**
+ * Reads a file to see that it is sound, and again at the first address of its family: an installation that meets no IPv6
+ * addresses, or no public ones at all, does not keep 67 MB in memory for each.
+ */
 async function openDatabase(path: string): Promise<{ database: GeoDatabase } | { problem: string }> {
   try {
-    const reader = new Reader<Response>(await readFile(path));
-    const { ipVersion, databaseType, buildEpoch } = reader.metadata;
+    const { ipVersion, databaseType, buildEpoch } = new Reader<Response>(await readFile(path)).metadata;
+    let reader: Reader<Response> | undefined;
     // A database of both families holds IPv4 under ::/96. One of IPv6 alone has other networks there, and would answer.
     const families =
       ipVersion === 4 ? [4 as const] : /ipv6/i.test(databaseType) ? [6 as const] : [4 as const, 6 as const];
@@ -164,7 +169,10 @@ async function openDatabase(path: string): Promise<{ database: GeoDatabase } | {
         name: basename(path),
         builtAt: buildEpoch,
         families: new Set(families),
-        get: (ip) => reader.get(ip),
+        get: (ip) => {
+          reader ??= new Reader<Response>(readFileSync(path));
+          return reader.get(ip);
+        },
       },
     };
   } catch (error) {
