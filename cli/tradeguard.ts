@@ -7,6 +7,7 @@ import { registerBackup } from './backup.ts';
 import { registerDatabase } from './database.ts';
 import { registerDemo } from './demo.ts';
 import { registerDoctor } from './doctor.ts';
+import { registerKeys } from './keys.ts';
 import { registerMigrate } from './migrate.ts';
 import { registerPrices } from './prices.ts';
 import { registerReplay } from './replay.ts';
@@ -28,6 +29,7 @@ for (const register of [
   registerPrices,
   registerAudit,
   registerBackup,
+  registerKeys,
   registerReplay,
   registerDemo,
   registerDoctor,
