@@ -33,6 +33,7 @@ import { createTelemetry } from './telemetry.ts';
 import { createTemporalGateway } from './temporal-gateway.ts';
 
 const KEEP_ALIVE_MS = 75_000;
+const CLOSE_IDLE_MS = 50;
 
 /**
  * Listens, also while the database or Temporal is down: until they answer, requests that need them get 503.
@@ -137,8 +138,10 @@ export async function startApi({ config: given, log }: { config: Config; log: Lo
       closing.abort();
       const closed = new Promise((resolve) => server.close(resolve));
       await feed.close();
-      server.closeIdleConnections();
+      // A connection whose last answer went out meanwhile would be kept for the next request, which never comes.
+      const idle = setInterval(() => server.closeIdleConnections(), CLOSE_IDLE_MS);
       await closed;
+      clearInterval(idle);
       await following;
       await telemetry.close();
       await temporal.close();
