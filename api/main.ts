@@ -33,7 +33,7 @@ import { createTelemetry } from './telemetry.ts';
 import { createTemporalGateway } from './temporal-gateway.ts';
 
 const KEEP_ALIVE_MS = 75_000;
-const CLOSE_IDLE_MS = 50;
+const SWEEP_MS = 50;
 
 /**
  * Listens, also while the database or Temporal is down: until they answer, requests that need them get 503.
@@ -43,6 +43,13 @@ const CLOSE_IDLE_MS = 50;
 export async function startApi({ config: given, log }: { config: Config; log: Logger }) {
   // Longer than the load balancers in front, which otherwise send a request into a connection that is just being closed.
   const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS });
+  let underWay = 0;
+  server.on('request', (_request, response) => {
+    underWay += 1;
+    response.once('close', () => {
+      underWay -= 1;
+    });
+  });
   const url = await listen(server, given.port, given.host);
   // With port 0 the system chooses, and only now is the address known that browsers will send as Origin.
   const config: Config = given.port === 0 && !given.production ? { ...given, publicOrigin: url } : given;
@@ -138,10 +145,12 @@ export async function startApi({ config: given, log }: { config: Config; log: Lo
       closing.abort();
       const closed = new Promise((resolve) => server.close(resolve));
       await feed.close();
-      // A connection whose last answer went out meanwhile would be kept for the next request, which never comes.
-      const idle = setInterval(() => server.closeIdleConnections(), CLOSE_IDLE_MS);
+      // What carries no request is not waited for: kept for the next one, or opened and never used.
+      const sweep = setInterval(() => {
+        if (underWay === 0) server.closeAllConnections();
+      }, SWEEP_MS);
       await closed;
-      clearInterval(idle);
+      clearInterval(sweep);
       await following;
       await telemetry.close();
       await temporal.close();
