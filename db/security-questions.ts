@@ -74,6 +74,8 @@ export async function askQuestions(
     const left = [...stored];
     asked = [];
     while (asked.length < QUESTIONS_ASKED && left.length > 0) asked.push(...left.splice(randomInt(left.length), 1));
+    // Asked again, they come in the same order.
+    asked.sort((a, b) => (a.id < b.id ? -1 : 1));
     await run(
       tx,
       `insert into question_draw (transaction_id, user_id, question_ids) values ($1, $2, $3::uuid[])
