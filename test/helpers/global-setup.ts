@@ -57,7 +57,11 @@ async function postgresFor(folder: string, undo: (() => Promise<unknown>)[]) {
     return { ownerUrl: TEST_DATABASE_ADMIN_URL, appUrl: TEST_DATABASE_APP_URL };
   }
   const postgres = await startLocalPostgres({ dataDir: join(folder, 'servers'), unsafeFast: true });
-  undo.push(() => postgres.stop());
+  undo.push(async () => {
+    await postgres.stop();
+    // Started by root, it lies outside of the run's folder, where its unprivileged user can reach it.
+    rmSync(postgres.dataDirectory, { recursive: true, force: true });
+  });
   return { ownerUrl: postgres.ownerUrl, appUrl: postgres.url };
 }
 
