@@ -5,15 +5,18 @@ import { recordIndicators } from '../db/indicators.ts';
 import { availableMethods } from '../db/owned-factors.ts';
 import { lockForFreeze } from '../db/restrictions.ts';
 import { oneRow, row } from '../db/sql.ts';
-import { DomainError } from '../domain/errors.ts';
+import { DomainError, isDomainError } from '../domain/errors.ts';
 import { FACTOR_METHODS, MAX_FACTOR_ATTEMPTS, offeredMethods } from '../domain/login.ts';
 import { ROLES } from '../domain/roles.ts';
+import { awaitOutcome } from './await-outcome.ts';
 import type { ApiDeps } from './deps.ts';
 import { factorDeps } from './factor-deps.ts';
 import { factorBody } from './input.ts';
 import { tellRestriction } from './restriction-workflow.ts';
 import { principalOf, type Reply, type Route, type RouteContext, route } from './route.ts';
 
+/** How long an answer waits for the letter it speaks of. */
+const HAND_OVER_MS = 2_000;
 const ANYBODY = { kind: 'session', roles: ROLES, ownership: 'own' } as const;
 
 /** Proves a factor again within a session, for the calls that ask for a fresh one. */
@@ -113,7 +116,21 @@ export function createStepUpRoutes(deps: ApiDeps): Route[] {
         retryAfter: 3_600,
       });
     }
+    await handedOver(mailId);
     return { status: 202, body: { status: 'sent', methods } };
+  }
+
+  /** Who is told that a code was sent should find it; a mail server that is slow or down is not waited for. */
+  async function handedOver(mailId: string): Promise<void> {
+    const isTried = () =>
+      row<{ id: string }>(
+        db.fork(),
+        'select id from outbox_mail where id = $1 and (sent_at is not null or last_error is not null)',
+        [mailId],
+      );
+    await awaitOutcome(isTried, HAND_OVER_MS).catch((error: unknown) => {
+      if (!(isDomainError(error) && error.code === 'verdict_pending')) throw error;
+    });
   }
 
   return [

@@ -97,6 +97,7 @@ export function createTransactionChangeRoutes(deps: ApiDeps): Route[] {
     name: 'confirmTransaction',
     summary: 'Confirms a transaction that waits for a factor',
     access: ACCESS,
+    signed: true,
     params,
     body: factorBody,
     responses: {
@@ -150,6 +151,7 @@ export function createTransactionChangeRoutes(deps: ApiDeps): Route[] {
     name: 'cancelTransaction',
     summary: 'Takes back a transaction that is held or waits for a factor',
     access: ACCESS,
+    signed: true,
     params,
     responses: {
       200: { description: 'Cancelled; nothing was moved', schema: transactionDetailsSchema },

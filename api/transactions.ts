@@ -43,6 +43,7 @@ export function createTransactionRoutes(deps: ApiDeps): Route[] {
     name: 'createTransaction',
     summary: 'Asks for a transaction and waits for its verdict',
     access: { kind: 'session', roles: [...OWNERS, 'importer'], ownership: 'own' },
+    signed: true,
     headers: {
       'idempotency-key': {
         description: '1 to 200 visible ASCII characters; the same key is one transaction',

@@ -1,21 +1,26 @@
 import pg from 'pg';
 import type { ApiClient } from '../cli/api-client.ts';
+import { customerKey } from '../cli/customer-key.ts';
+import type { RequestSigner } from '../cli/request-signer.ts';
 
-/** A customer who is known to the system: registered, with a known device, money and a session. */
+/** A customer who is known to the system: registered, with a known device, money, a session and a signing key. */
 export interface Customer {
   readonly email: string;
   readonly ip: string;
   readonly device: object;
   token: string;
+  sign?: RequestSigner;
 }
 
 export const PASSWORD = 'correct-horse-battery-42';
 
 /**
- * Registers customers through the API, signs each in from the device of the registration, and lets each pay in 9,000.00
- * (more would ask for a factor).
+ * Registers customers through the API, signs each in from the device of the registration, has each get a signing key, and
+ * lets each pay in 9,000.00 (more would ask for a factor).
+ *
+ * @param mailDir the instance's folder of letters, where their codes are read
  */
-export async function makeCustomers(api: ApiClient, count: number): Promise<Customer[]> {
+export async function makeCustomers(api: ApiClient, count: number, mailDir: string): Promise<Customer[]> {
   const customers = Array.from({ length: count }, (_, n) => newCustomer(n));
   await eachOf(customers, 4, async (customer) => {
     const { email, device } = customer;
@@ -27,8 +32,10 @@ export async function makeCustomers(api: ApiClient, count: number): Promise<Cust
   });
   await eachOf(customers, 4, async (customer) => {
     customer.token = (await signIn(api, customer)).token;
+    customer.sign = await customerKey(api, { ...customer, mailDir, headers: origin(customer) });
     const paidIn = await api.post('/api/transactions', {
       token: customer.token,
+      sign: customer.sign,
       headers: { ...origin(customer), 'idempotency-key': 'pay-in' },
       body: { type: 'deposit', amount: '9000.00', currency: 'USD', category: 'salary' },
     });
@@ -48,10 +55,11 @@ export async function signIn(api: ApiClient, customer: Customer): Promise<{ toke
   return { token: answer.body.session.token, loginId: answer.body.loginId };
 }
 
-/** One withdrawal that settles at once. @returns the transaction's id */
+/** One signed withdrawal that settles at once. @returns the transaction's id */
 export async function withdraw(api: ApiClient, customer: Customer, key: string): Promise<string> {
   const answer = await api.post('/api/transactions', {
     token: customer.token,
+    sign: customer.sign,
     headers: { ...origin(customer), 'idempotency-key': key },
     body: { type: 'withdrawal', amount: '1.00', currency: 'USD', category: 'groceries' },
   });

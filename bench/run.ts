@@ -1,6 +1,7 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { cpus, loadavg, totalmem } from 'node:os';
+import { join } from 'node:path';
 import { createApiClient } from '../cli/api-client.ts';
 import { type OwnInstance, startOwnInstance } from '../cli/own-instance.ts';
 import { table } from '../cli/replay-report.ts';
@@ -62,8 +63,8 @@ async function bench(instance: OwnInstance): Promise<void> {
   });
   const hello = await startHelloWorker(endpoints.temporal);
   try {
-    say(`${CUSTOMERS} customers register, sign in and pay in ...`);
-    const customers = await makeCustomers(api, CUSTOMERS);
+    say(`${CUSTOMERS} customers register, sign in, get a signing key and pay in ...`);
+    const customers = await makeCustomers(api, CUSTOMERS, join(instance.dataDir, 'mail'));
     const calls = operations(api, temporal, customers);
     const owner = endpoints.databaseOwner;
     if (owner === undefined) throw new Error('the instance told no databaseOwner');

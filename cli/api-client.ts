@@ -1,4 +1,5 @@
 import { Agent, type IncomingHttpHeaders, request } from 'node:http';
+import type { RequestSigner } from './request-signer.ts';
 
 /** An answer of the API, whatever its status. */
 export interface ApiAnswer {
@@ -13,6 +14,8 @@ export interface ApiCall {
   /** Session token. */
   readonly token?: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Signs the call, with the `idempotency-key` among its headers. */
+  readonly sign?: RequestSigner | undefined;
 }
 
 /**
@@ -23,8 +26,10 @@ export interface ApiCall {
 export function createApiClient(origin: string) {
   const agent = new Agent({ keepAlive: true, maxSockets: 256 });
 
-  function send(method: string, path: string, { body, token, headers }: ApiCall = {}): Promise<ApiAnswer> {
+  function send(method: string, path: string, { body, token, headers, sign }: ApiCall = {}): Promise<ApiAnswer> {
     const text = body === undefined ? undefined : JSON.stringify(body);
+    const idempotencyKey = headers?.['idempotency-key'] ?? '';
+    const signature = sign?.({ method, target: path, body: text ?? '', idempotencyKey });
     return new Promise((resolve, reject) => {
       const call = request(new URL(path, origin), {
         method,
@@ -36,6 +41,7 @@ export function createApiClient(origin: string) {
             : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }),
           ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
           ...headers,
+          ...signature,
         },
       });
       call.on('timeout', () => call.destroy(new Error(`${origin} did not answer within 30 s`)));

@@ -1,8 +1,8 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { totpCodeAt, totpStepAt } from '../security/totp.ts';
 import type { ApiAnswer, ApiClient } from './api-client.ts';
+import { customerKey, mailedCode } from './customer-key.ts';
+import type { RequestSigner } from './request-signer.ts';
 
 /** What happened is not what was told: the demo fails with this sentence. */
 export class StoryError extends Error {
@@ -47,6 +47,12 @@ export interface Person {
   readonly password: string;
 }
 
+/** A customer with a session and a key that signs what moves money. */
+export interface Trader {
+  readonly token: string;
+  readonly sign: RequestSigner;
+}
+
 /** Somebody of the staff with the secret of their authenticator app, which gives each code once. */
 export interface StaffMember {
   readonly token: string;
@@ -71,21 +77,13 @@ export function createCast({ api, mailDir }: { api: ApiClient; mailDir: string }
     submitCode: (loginId: string, place: PlaceName, code: string) =>
       api.post(`/api/auth/login/${loginId}/factors`, { headers: from(place), body: { method: 'email_code', code } }),
 
-    trade: (token: string, key: string, body: object) =>
-      api.post('/api/transactions', { token, headers: { 'idempotency-key': key }, body }),
+    trade: ({ token, sign }: Trader, key: string, body: object) =>
+      api.post('/api/transactions', { token, sign, headers: { 'idempotency-key': key }, body }),
 
-    /** The six digits of the newest letter to this address; the letter is written before the API answers. */
-    mailedCode(email: string): string {
-      const letters = readdirSync(mailDir)
-        .filter((name) => name.endsWith('.eml'))
-        .toSorted()
-        .map((name) => readFileSync(join(mailDir, name), 'utf8'))
-        .filter((letter) => letter.toLowerCase().includes(`to: ${email}`));
-      const body = letters.at(-1)?.split('\r\n\r\n').slice(1).join('\n') ?? '';
-      const code = /\b\d{6}\b/.exec(body)?.[0];
-      if (code === undefined) throw new StoryError(`There is no letter with a code to ${email} in ${mailDir}.`);
-      return code;
-    },
+    /** A code by mail, then a key for signing. */
+    signingKey: (email: string, token: string): Promise<RequestSigner> => customerKey(api, { email, token, mailDir }),
+
+    mailedCode: (email: string): string => mailedCode(mailDir, email),
 
     /** Signs somebody of the staff in for the first time: they enrol an authenticator before they see anything. */
     async enrolStaff(person: Person): Promise<StaffMember> {

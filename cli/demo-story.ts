@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import type { ApiClient } from './api-client.ts';
-import { type Cast, type Person, type StaffMember, StoryError, told } from './demo-cast.ts';
+import { type Cast, type Person, type StaffMember, StoryError, type Trader, told } from './demo-cast.ts';
 
 /** One scene: what is about to happen, and afterwards what did. */
 export interface Scene {
@@ -27,7 +27,7 @@ const POLL_MS = 200;
 /** The story in its order; later scenes use what earlier ones left behind. */
 export function story(options: StoryOptions): Scene[] {
   const { api, cast, admin } = options;
-  const props: { ada?: string; admin?: StaffMember; reviewer?: StaffMember; held?: string; instrument?: string } = {};
+  const props: { ada?: Trader; admin?: StaffMember; reviewer?: StaffMember; held?: string; instrument?: string } = {};
   const held = () => required(props.held, 'a held trade');
   const ada = () => required(props.ada, "Ada's session");
   const boss = () => required(props.admin, "the administrator's session");
@@ -51,8 +51,18 @@ export function story(options: StoryOptions): Scene[] {
       play: async () => {
         told(await cast.register(ADA, 'Berlin', 'Ada Example'), 201);
         const signedIn = told(await cast.login(ADA, 'Berlin'), 200, 'authenticated');
-        props.ada = signedIn.body.session.token;
-        return ['200 authenticated at once: a known device in a plausible place needs no factor.'];
+        const { token } = signedIn.body.session;
+        const unsigned = {
+          token,
+          headers: { 'idempotency-key': 'unsigned' },
+          body: { type: 'deposit', amount: '1.00' },
+        };
+        told(await api.post('/api/transactions', unsigned), 401, 'signature_invalid');
+        props.ada = { token, sign: await cast.signingKey(ADA.email, token) };
+        return [
+          '200 authenticated at once: a known device in a plausible place needs no factor.',
+          'The session alone moves no money: 401 signature_invalid. A code by mail, and she has a key to sign with.',
+        ];
       },
     },
     {
@@ -67,7 +77,7 @@ export function story(options: StoryOptions): Scene[] {
           }),
           201,
         );
-        const { id, price } = await cheapestInstrument(api, ada());
+        const { id, price } = await cheapestInstrument(api, ada().token);
         props.instrument = id;
         const quantity = (100 / price).toFixed(4);
         for (let n = 1; n <= 10; n += 1) {
@@ -83,7 +93,7 @@ export function story(options: StoryOptions): Scene[] {
         });
         if (told(again, 201).headers['idempotency-replayed'] !== 'true')
           throw new StoryError('A repeated order was a new order.');
-        const { body } = told(await api.get('/api/portfolio', { token: ada() }), 200);
+        const { body } = told(await api.get('/api/portfolio', { token: ada().token }), 200);
         return [
           `11 times 201 settled, each booked once; an order sent twice under one Idempotency-Key is one order.`,
           `Portfolio: ${body.cash[0].balance} ${body.cash[0].currency} and ${body.positions[0].quantity} ${body.positions[0].instrument}.`,
@@ -118,7 +128,7 @@ export function story(options: StoryOptions): Scene[] {
     {
       title: 'A trade that looks wrong: nine times the usual amount, the twelfth in an hour, a new category',
       play: async () => {
-        const { price } = await cheapestInstrument(api, ada());
+        const { price } = await cheapestInstrument(api, ada().token);
         const order = {
           type: 'buy',
           instrument: props.instrument,
@@ -141,10 +151,10 @@ export function story(options: StoryOptions): Scene[] {
         props.reviewer = await newReviewer(api, cast, boss());
         const path = `/api/admin/security/transactions/${held()}/approve`;
         const body = { reason: 'Confirmed with the customer by telephone' };
-        const refused = await api.post(path, { token: ada(), body });
+        const refused = await api.post(path, { token: ada().token, body });
         if (refused.status !== 403) throw new StoryError(`Ada's own approval was answered with ${refused.status}.`);
         told(await approve(api, path, body, props.reviewer), 200);
-        const after = told(await api.get(`/api/transactions/${held()}`, { token: ada() }), 200, 'settled');
+        const after = told(await api.get(`/api/transactions/${held()}`, { token: ada().token }), 200, 'settled');
         const again = await approve(api, path, body, props.reviewer);
         return [
           `Ada's own approval: 403. Rita's: 200, and the trade is settled at today's price (${after.body.price}).`,

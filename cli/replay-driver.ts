@@ -6,6 +6,7 @@ import type { ReplayInstance } from './replay-instance.ts';
 import type { FirstVerdict, Journal, JournalEntry, RowEntry } from './replay-journal.ts';
 import { createLanes } from './replay-lanes.ts';
 import type { Tally } from './replay-tally.ts';
+import type { RequestSigner } from './request-signer.ts';
 
 const HOLD_MS = 24 * 3_600_000;
 /** So much that no recorded account runs dry, and little enough that a sum of thousands fits 64 bits of cents. */
@@ -23,6 +24,8 @@ export interface DriverOptions {
   readonly journal: Journal;
   readonly tally: Tally;
   readonly importer: ImportActor;
+  /** Signs as the importer. */
+  readonly sign: RequestSigner;
   /** As many as the installation asks approvals for. */
   readonly reviewers: readonly ImportActor[];
   /** Stops between two rows: what is under way is finished. */
@@ -85,6 +88,7 @@ export async function driveReplay(options: DriverOptions): Promise<void> {
     return persistently(() =>
       api.post('/api/transactions', {
         token: options.importer.token,
+        sign: options.sign,
         headers: { 'idempotency-key': key, 'x-virtual-time': at, 'x-on-behalf-of': owner.userId, ...extra },
         body,
       }),

@@ -1,6 +1,8 @@
 import { type Command, InvalidArgumentError } from 'commander';
+import type { ApiClient } from './api-client.ts';
 import type { ReplayRow } from './replay-file.ts';
 import type { ReplayReport } from './replay-tally.ts';
+import { createRequestSigner, type SigningKey } from './request-signer.ts';
 
 export interface ReplayOptions {
   readonly dataDir: string;
@@ -89,7 +91,9 @@ export async function runReplay(path: string, options: ReplayOptions, signal: Ab
   const progress = await startProgress(limit, Math.min(tally.size, limit));
   const started = performance.now();
   let sent = 0;
+  let signingKey: SigningKey | undefined;
   try {
+    signingKey = await importerKey(instance.api, importer.token);
     await driveReplay({
       instance,
       file,
@@ -98,6 +102,7 @@ export async function runReplay(path: string, options: ReplayOptions, signal: Ab
       journal,
       tally,
       importer,
+      sign: createRequestSigner(signingKey),
       reviewers,
       signal,
       onRow: (row) => {
@@ -111,11 +116,19 @@ export async function runReplay(path: string, options: ReplayOptions, signal: Ab
   } finally {
     progress.stop();
     journal.close();
+    if (signingKey !== undefined) await instance.imports.revokeKey(importer, signingKey.keyId);
     await Promise.all(actors.map((actor) => instance.imports.closeSession(actor)));
     await instance.close();
   }
   const seconds = (performance.now() - started) / 1000;
   return { complete: !signal.aborted, seconds, sent, journal: journal.path, report: tally.report() };
+}
+
+/** A key to sign with as the importer, whose session has a fresh factor. @throws in a sentence when there are too many */
+async function importerKey(api: ApiClient, token: string): Promise<SigningKey> {
+  const answer = await api.post('/api/signing-keys', { token, body: {} });
+  if (answer.status === 201) return answer.body;
+  throw new Error(`The importer got no signing key: ${answer.status} ${answer.body?.detail ?? ''}`.trimEnd());
 }
 
 /** A bar on a terminal; a line every ten seconds elsewhere. */

@@ -8,7 +8,8 @@ import type { AuditEvent, AuditLog } from './audit.ts';
 import { ensureAccount } from './ledger.ts';
 import type { Database } from './orm.ts';
 import { revokeSessions } from './sessions.ts';
-import { oneRow, row, run, type Tx } from './sql.ts';
+import { revokeSigningKey } from './signing-keys.ts';
+import { oneRow, row, rows, run, type Tx } from './sql.ts';
 
 /** What an import needs of an installation: the operator who runs it holds the keys and the database. */
 export interface ImportDeps {
@@ -60,6 +61,7 @@ export function createImport({ db, keyring, audit }: ImportDeps, dataset: string
       return db.transaction(async (tx) => {
         const userId = uuidV8(createHash('sha256').update(`tradeguard-import ${role} ${name}`).digest());
         await ensureUser(tx, audit, { id: userId, role, fullName: `Replay ${name}` });
+        await revokeStaleKeys(tx, audit, userId);
         await run(
           tx,
           `insert into session (id, user_id, token_hash, scope, channel, factor_at, expires_at)
@@ -82,6 +84,11 @@ export function createImport({ db, keyring, audit }: ImportDeps, dataset: string
       await db.transaction((tx) =>
         revokeSessions(tx, audit, { userId, only: sessionId, reason: 'logout', actor: OPERATOR }),
       );
+    },
+
+    /** Ends a signing key of the importer. */
+    async revokeKey({ userId }: ImportActor, keyId: string): Promise<void> {
+      await db.transaction((tx) => revokeSigningKey(tx, { audit }, { userId, keyId, by: { actor: OPERATOR } }));
     },
 
     /** The person and the account that stand for a recorded account; made when it is first met. */
@@ -141,6 +148,17 @@ export function createImport({ db, keyring, audit }: ImportDeps, dataset: string
 }
 
 export type Import = ReturnType<typeof createImport>;
+
+/** Ends the keys that a replay which was killed has left: its session is over as well, and an importer has few. */
+async function revokeStaleKeys(tx: Tx, audit: AuditLog, userId: string): Promise<void> {
+  const stale = await rows<{ id: string }>(
+    tx,
+    `select id from signing_key
+      where user_id = $1 and revoked_at is null and created_at < clock_timestamp() - make_interval(hours => $2)`,
+    [userId, SESSION_HOURS],
+  );
+  for (const { id: keyId } of stale) await revokeSigningKey(tx, { audit }, { userId, keyId, by: { actor: OPERATOR } });
+}
 
 /** Adds somebody without a password, at an address that no mail reaches (RFC 2606). */
 async function ensureUser(tx: Tx, audit: AuditLog, user: { id: string; role: Role; fullName: string }): Promise<void> {

@@ -8,7 +8,7 @@ export interface OutboxDispatcherDeps {
   log: Logger;
 }
 
-const POLL_MS = 500;
+const POLL_MS = 250;
 const BATCH = 4;
 
 /** Sends the letters that nobody waits for, within a second of their commit. Any number of processes may run one. */

@@ -194,7 +194,8 @@ describe('passkeys', () => {
     const asked = (await trader.withdraw('10000.01')).body;
     expect(asked.methods).toEqual(['webauthn', 'totp']);
     const path = `/api/transactions/${asked.transactionId}/factors`;
-    const confirm = (credential: unknown) => stack.api.post(path, { method: 'webauthn', credential }, { token });
+    const confirm = (credential: unknown) =>
+      stack.api.post(path, { method: 'webauthn', credential }, { token, signWith: trader.signingKey });
     expect((await confirm(fresh)).status).toBe(401);
     const options = (await stack.api.post(`${path}/options`, {}, { token })).body;
     expect(options.webauthn.publicKey.allowCredentials).toMatchObject([{ id: key.id }]);

@@ -27,8 +27,9 @@ test('the commands of the tour do what the README says, in its order', async () 
   const { code, output } = await bash(script, { DATA: instance.dataDir });
   expect(code, output).toBe(0);
   const parts = output.split(/^== \d+$/m).slice(1);
-  const [health, , trading, stepUp, quarantine, review, audit] = parts as string[];
+  const [health, , key, trading, stepUp, quarantine, review, audit] = parts as string[];
   expect(health).toContain('"status":"up"');
+  expect(key).toContain('"status":"fresh"');
   expect(trading?.match(/"status":"settled"/g)).toHaveLength(12);
   expect(trading).toContain('ALPN');
   expect(stepUp).toContain('"status":"step_up_required"');

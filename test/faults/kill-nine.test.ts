@@ -58,7 +58,12 @@ describe.each<{ name: string; victims: Killable[] }>([
     let answered = 0;
     let killed = false;
     const answers = await inParallel(batch, 50, async ({ trader, key, body }) => {
-      const answer = await persistently(transactionsUrl, { token: trader.token, key, body });
+      const answer = await persistently(transactionsUrl, {
+        token: trader.token,
+        signWith: trader.signingKey,
+        key,
+        body,
+      });
       if (++answered === 40 && !killed) {
         killed = true;
         instance.kill(...victims);
@@ -87,6 +92,7 @@ test('Temporal killed after a workflow was started and before any worker took it
   await sleep(1000);
   const pending = persistently(transactionsUrl, {
     token: trader.token,
+    signWith: trader.signingKey,
     key: randomUUID(),
     body: { type: 'deposit', amount: '77.00', currency: 'USD', category: 'salary' },
   });
@@ -160,7 +166,12 @@ async function expectNoSecondEffect(ids: string[]): Promise<void> {
 }
 
 async function expectSameAnswerAgain(order: ReturnType<typeof orders>[number], first: Answer): Promise<void> {
-  const again = await persistently(transactionsUrl, { token: order.trader.token, key: order.key, body: order.body });
+  const again = await persistently(transactionsUrl, {
+    token: order.trader.token,
+    signWith: order.trader.signingKey,
+    key: order.key,
+    body: order.body,
+  });
   expect(again.status).toBe(first.status);
   expect(again.body).toEqual(first.body);
   expect(again.headers.get('Idempotency-Replayed')).toBe('true');

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type IssuedSigningKey, signatureHeaders } from './signing.ts';
 
 export interface Answer {
   status: number;
@@ -15,22 +16,36 @@ export interface Answer {
  */
 export async function persistently(
   url: () => string,
-  init: { method?: string; token?: string; key?: string; body?: unknown; headers?: Record<string, string> },
+  init: {
+    method?: string;
+    token?: string;
+    /** Idempotency-Key. */
+    key?: string;
+    /** Signs every attempt anew: a nonce may have been used up by one that failed. */
+    signWith?: IssuedSigningKey;
+    body?: unknown;
+    headers?: Record<string, string>;
+  },
   patienceMs = 120_000,
 ): Promise<Answer> {
   const deadline = Date.now() + patienceMs;
   let last = 'nothing was tried';
   for (let attempts = 1; Date.now() < deadline; attempts++) {
     try {
-      const response = await fetch(url(), {
-        method: init.method ?? 'POST',
+      const address = url();
+      const method = init.method ?? 'POST';
+      const sent = init.body === undefined ? undefined : JSON.stringify(init.body);
+      const toSign = { method, target: new URL(address).pathname, body: sent, idempotencyKey: init.key };
+      const response = await fetch(address, {
+        method,
         headers: {
           ...(init.body === undefined ? {} : { 'Content-Type': 'application/json' }),
           ...(init.token ? { Authorization: `Bearer ${init.token}` } : {}),
           ...(init.key ? { 'Idempotency-Key': init.key } : {}),
+          ...(init.signWith ? signatureHeaders(init.signWith, toSign) : {}),
           ...init.headers,
         },
-        ...(init.body === undefined ? {} : { body: JSON.stringify(init.body) }),
+        ...(sent === undefined ? {} : { body: sent }),
         signal: AbortSignal.timeout(20_000),
       });
       const text = await response.text();

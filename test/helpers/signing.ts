@@ -14,8 +14,8 @@ export interface ToSign {
   /** Request target: path with query. */
   target: string;
   /** The body as it will be sent. */
-  body?: string;
-  idempotencyKey?: string;
+  body?: string | undefined;
+  idempotencyKey?: string | undefined;
   /** Unix seconds; default now. */
   timestamp?: string | number;
   nonce?: string;
@@ -60,20 +60,15 @@ export function signatureHeaders(key: IssuedSigningKey, request: ToSign): Record
   };
 }
 
-/** Signed calls in the name of one session; every call draws a nonce of its own. */
+/** Signed calls in the name of one session. */
 export function createSignedClient(api: HttpClient, { token, key }: { token: string; key: IssuedSigningKey }) {
   return {
-    post(target: string, body: unknown = {}, { idempotencyKey }: { idempotencyKey?: string } = {}) {
-      const text = JSON.stringify(body);
-      const toSign = {
-        method: 'POST',
-        target,
-        body: text,
-        ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
-      };
-      return api.post(target, text, { token, headers: signatureHeaders(key, toSign) });
-    },
-    delete: (target: string) =>
-      api.delete(target, { token, headers: signatureHeaders(key, { method: 'DELETE', target }) }),
+    post: (target: string, body: unknown = {}, { idempotencyKey }: { idempotencyKey?: string } = {}) =>
+      api.post(target, body, {
+        token,
+        signWith: key,
+        headers: idempotencyKey === undefined ? {} : { 'Idempotency-Key': idempotencyKey },
+      }),
+    delete: (target: string) => api.delete(target, { token, signWith: key }),
   };
 }

@@ -1,12 +1,16 @@
 import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
 import type { Instance } from './instance.ts';
+import { createMailbox } from './mailbox.ts';
 import { inParallel, persistently } from './persistent-client.ts';
+import type { IssuedSigningKey } from './signing.ts';
 
 export interface Trader {
   email: string;
   password: string;
   token: string;
   accountId: string;
+  signingKey: IssuedSigningKey;
 }
 
 export const DEVICE = {
@@ -18,9 +22,10 @@ export const DEVICE = {
   plugins: ['PDF Viewer'],
 };
 
-/** Registers customers on the device that they log in from, so that the login asks for nothing more. */
+/** Registers customers on the device that they log in from, so that the login asks for nothing more, and gets each a signing key. */
 export function signUpTraders(instance: Instance, count: number): Promise<Trader[]> {
   const api = () => instance.endpoints().api;
+  const mailbox = createMailbox(join(instance.dataDir, 'mail'));
   return inParallel(Array.from({ length: count }), 4, async () => {
     const email = `trader-${randomUUID()}@example.test`;
     const password = `a long passphrase ${randomUUID()}`;
@@ -38,7 +43,18 @@ export function signUpTraders(instance: Instance, count: number): Promise<Trader
     });
     if (login.status !== 200) throw new Error(`login answered ${login.status}: ${JSON.stringify(login.body)}`);
     const token = login.body.session.token as string;
+    const signingKey = await keyOf(token, email);
     const portfolio = await persistently(() => `${api()}/api/portfolio`, { method: 'GET', token });
-    return { email, password, token, accountId: portfolio.body.accountId };
+    return { email, password, token, accountId: portfolio.body.accountId, signingKey };
   });
+
+  async function keyOf(token: string, email: string): Promise<IssuedSigningKey> {
+    await persistently(() => `${api()}/api/auth/step-up/code`, { token });
+    const code = mailbox.codesFor(email).at(-1);
+    const proof = { method: 'email_code', code };
+    await persistently(() => `${api()}/api/auth/step-up`, { token, body: proof });
+    const issued = await persistently(() => `${api()}/api/signing-keys`, { token, body: {} });
+    if (issued.status !== 201) throw new Error(`no key: ${issued.status} ${JSON.stringify(issued.body)}`);
+    return issued.body;
+  }
 }

@@ -12,6 +12,7 @@ import type { TransactionType } from '../../domain/transaction.ts';
 import { uuidV7 } from '../../security/uuid.ts';
 import type { Answer } from './http.ts';
 import type { SignedIn } from './people.ts';
+import { type IssuedSigningKey, issueSigningKey } from './signing.ts';
 import type { Stack } from './stack.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: answers of many shapes, asserted field by field
@@ -19,7 +20,8 @@ type Body = any;
 
 export interface Trader extends SignedIn {
   accountId: string;
-  /** `POST /api/transactions`; a key of its own where none is given. */
+  signingKey: IssuedSigningKey;
+  /** Signed `POST /api/transactions`; a key of its own where none is given. */
   ask(body: object, key?: string): Promise<Answer<Body>>;
   /** A withdrawal in dollars. */
   withdraw(amount: string, more?: object, key?: string): Promise<Answer<Body>>;
@@ -53,16 +55,19 @@ export function createTrading(stack: Stack) {
     const { token, userId } = someone;
     const accountId = await db.transaction((tx) => ensureAccount(tx, { id: uuidV7(), userId }));
     if (balance !== '0') await fund(accountId, balance);
+    const signingKey = await issueSigningKey(api, token);
+    const signed = { token, signWith: signingKey };
     const ask = (body: object, key: string = randomUUID()) =>
-      api.post('/api/transactions', body, { token, headers: { 'Idempotency-Key': key } });
+      api.post('/api/transactions', body, { ...signed, headers: { 'Idempotency-Key': key } });
     return {
       ...someone,
       accountId,
+      signingKey,
       ask,
       withdraw: (amount, more = {}, key) => ask({ type: 'withdrawal', amount, currency: 'USD', ...more }, key),
       get: (id) => api.get(`/api/transactions/${id}`, { token }),
-      confirm: (id, factor) => api.post(`/api/transactions/${id}/factors`, factor, { token }),
-      cancel: (id) => api.post(`/api/transactions/${id}/cancel`, {}, { token }),
+      confirm: (id, factor) => api.post(`/api/transactions/${id}/factors`, factor, signed),
+      cancel: (id) => api.post(`/api/transactions/${id}/cancel`, {}, signed),
       portfolio: async () => (await api.get('/api/portfolio', { token })).body,
     };
   }

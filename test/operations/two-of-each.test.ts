@@ -7,7 +7,7 @@ import type { HttpClient } from '../helpers/http.ts';
 import { createMailbox } from '../helpers/mailbox.ts';
 import { createPeople, HOME_DEVICE } from '../helpers/people.ts';
 import { persistently } from '../helpers/persistent-client.ts';
-import { type IssuedSigningKey, issueSigningKey, signatureHeaders } from '../helpers/signing.ts';
+import { signatureHeaders } from '../helpers/signing.ts';
 import type { Stack } from '../helpers/stack.ts';
 import { createTrading, type Trader, type Trading } from '../helpers/trading.ts';
 
@@ -30,21 +30,15 @@ beforeAll(async () => {
 
 afterAll(() => fleet?.stop());
 
-interface Signer {
-  trader: Trader;
-  key: IssuedSigningKey;
-}
-
-async function signer(balance?: string): Promise<Signer> {
-  const trader = await trading.trader(balance);
-  return { trader, key: await issueSigningKey(first.api, trader.token) };
-}
-
-/** A signed withdrawal at one API process; every call draws a nonce of its own. */
-function withdraw(api: HttpClient, { trader, key }: Signer, amount: string, idempotencyKey = randomUUID()) {
-  const body = JSON.stringify({ type: 'withdrawal', amount, currency: 'USD', category: 'rent' });
-  const headers = signatureHeaders(key, { method: 'POST', target: TRANSACTIONS, body, idempotencyKey });
-  return api.post(TRANSACTIONS, body, { token: trader.token, headers });
+/** A signed withdrawal at one API process. */
+function withdraw(
+  api: HttpClient,
+  { token, signingKey }: Trader,
+  amount: string,
+  idempotencyKey: string = randomUUID(),
+) {
+  const body = { type: 'withdrawal', amount, currency: 'USD', category: 'rent' };
+  return api.post(TRANSACTIONS, body, { token, signWith: signingKey, headers: { 'Idempotency-Key': idempotencyKey } });
 }
 
 describe('[O8] two APIs and two workers in production mode: the guarantees are those of one', () => {
@@ -81,29 +75,27 @@ describe('[O8] two APIs and two workers in production mode: the guarantees are t
   });
 
   it('one Idempotency-Key sent to both at once is one transaction', async () => {
-    const customer = await signer('1000.00');
+    const customer = await trading.trader('1000.00');
     for (let round = 0; round < 5; round++) {
       const key = randomUUID();
       const answers = await Promise.all(fleet.apis.map(({ api }) => withdraw(api, customer, '10.00', key)));
       expect(answers.map(({ status }) => status)).toEqual([201, 201]);
       expect(answers[1]?.body.transactionId).toBe(answers[0]?.body.transactionId);
     }
-    expect(await trading.count(customer.trader.accountId)).toBe(5);
-    expect((await customer.trader.portfolio()).cash[0].balance).toBe('950.00');
+    expect(await trading.count(customer.accountId)).toBe(5);
+    expect((await customer.portfolio()).cash[0].balance).toBe('950.00');
   });
 
   it('a signed request is accepted once, whichever API it is played again at', async () => {
-    const { trader, key } = await signer();
+    const { token, signingKey: key } = await trading.trader();
     const target = `/api/signing-keys/${key.keyId}`;
     const headers = signatureHeaders(key, { method: 'DELETE', target });
-    const answers = await Promise.all(
-      fleet.apis.map(({ api }) => api.delete(target, { token: trader.token, headers })),
-    );
+    const answers = await Promise.all(fleet.apis.map(({ api }) => api.delete(target, { token, headers })));
     expect(answers.map(({ status }) => status).sort()).toEqual([204, 401]);
   });
 
   it('20 at once of one account over both flag exactly 15', async () => {
-    const customer = await signer();
+    const customer = await trading.trader();
     const answers = await Promise.all(
       Array.from({ length: 20 }, (_, n) => withdraw((n % 2 === 0 ? first : second).api, customer, '1.00')),
     );
@@ -133,32 +125,23 @@ describe('[O8] two APIs and two workers in production mode: the guarantees are t
   });
 
   it('kill -9 of one API and one worker in the middle: every request gets its one answer from those that stay', async () => {
-    const customer = await signer();
+    const customer = await trading.trader();
     const [dying, staying] = [first, second];
     let api = dying.url;
     const calls = Array.from({ length: 30 }, (_, n) => {
       const key = randomUUID();
       const body = { type: 'withdrawal', amount: '1.00', currency: 'USD', category: 'rent' };
-      const text = JSON.stringify(body);
-      // Signed for each attempt, since an attempt that got no answer may have used its nonce up.
       const attempt = async () => {
         if (n === 10) {
           api = staying.url;
           await Promise.all([dying.kill(), fleet.workers[0]?.kill()]);
         }
         return persistently(() => `${api}${TRANSACTIONS}`, {
-          token: customer.trader.token,
+          token: customer.token,
+          signWith: customer.signingKey,
           key,
           body,
-          headers: {
-            'X-Forwarded-Proto': 'https',
-            ...signatureHeaders(customer.key, {
-              method: 'POST',
-              target: TRANSACTIONS,
-              body: text,
-              idempotencyKey: key,
-            }),
-          },
+          headers: { 'X-Forwarded-Proto': 'https' },
         });
       };
       return attempt();
@@ -166,7 +149,7 @@ describe('[O8] two APIs and two workers in production mode: the guarantees are t
     const answers = await Promise.all(calls);
     expect(answers.map(({ status }) => status)).toEqual(Array(30).fill(201));
     expect(new Set(answers.map(({ body }) => body.transactionId)).size).toBe(30);
-    expect(await trading.count(customer.trader.accountId)).toBe(30);
+    expect(await trading.count(customer.accountId)).toBe(30);
     expect(await trading.ledgerFaults()).toEqual([]);
     const ready = await staying.api.get('/api/health/ready');
     expect(ready.status).toBe(200);

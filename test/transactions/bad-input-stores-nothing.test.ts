@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { issueSigningKey } from '../helpers/signing.ts';
 import { createStack, type Stack } from '../helpers/stack.ts';
 import { createTrading, type Trader, type Trading } from '../helpers/trading.ts';
 
@@ -69,6 +70,7 @@ describe('input that is not exactly right is refused with the field it is about,
   ])('%s', async (_, body) => {
     const answer = await stack.api.post('/api/transactions', body, {
       token: trader.token,
+      signWith: trader.signingKey,
       headers: { 'Idempotency-Key': 'k1' },
     });
     expect(answer.status).toBe(400);
@@ -78,6 +80,7 @@ describe('input that is not exactly right is refused with the field it is about,
     for (const name of ['X-Virtual-Time', 'X-On-Behalf-Of', 'X-Outside-Features']) {
       const answer = await stack.api.post('/api/transactions', withdrawal, {
         token: trader.token,
+        signWith: trader.signingKey,
         headers: { 'Idempotency-Key': 'k2', [name]: '2020-01-01T00:00:00Z' },
       });
       expect([answer.status, answer.body.code]).toEqual([403, 'forbidden']);
@@ -85,6 +88,7 @@ describe('input that is not exactly right is refused with the field it is about,
     const importer = await stack.people.signedIn('importer');
     const answer = await stack.api.post('/api/transactions', withdrawal, {
       token: importer.token,
+      signWith: await issueSigningKey(stack.api, importer.token),
       headers: {
         'Idempotency-Key': 'k3',
         'X-Virtual-Time': '2020-01-01T00:00:00Z',
@@ -96,7 +100,7 @@ describe('input that is not exactly right is refused with the field it is about,
 
   it('factors and cancellation are as strict', async () => {
     const post = (path: string, body: unknown) =>
-      stack.api.post(`/api/transactions/${path}`, body, { token: trader.token });
+      stack.api.post(`/api/transactions/${path}`, body, { token: trader.token, signWith: trader.signingKey });
     expect((await post('not-an-id/cancel', {})).status).toBe(400);
     expect((await post(`${RECIPIENT}/cancel`, {})).status).toBe(404);
     expect((await post(`${RECIPIENT}/factors`, { method: 'totp', code: '12345' })).status).toBe(400);

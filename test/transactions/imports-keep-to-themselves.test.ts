@@ -5,6 +5,7 @@ import { ensureAccount } from '../../db/ledger.ts';
 import { uuidV7 } from '../../security/uuid.ts';
 import { eventually } from '../helpers/eventually.ts';
 import type { SignedIn } from '../helpers/people.ts';
+import { type IssuedSigningKey, issueSigningKey } from '../helpers/signing.ts';
 import { createStack, type Stack } from '../helpers/stack.ts';
 import { createTrading, type Trading } from '../helpers/trading.ts';
 
@@ -12,6 +13,7 @@ describe('the importer acts for imported accounts, at the times of its rows', ()
   let stack: Stack;
   let trading: Trading;
   let importer: SignedIn;
+  let signWith: IssuedSigningKey;
   let owner: SignedIn;
   let accountId: string;
 
@@ -19,6 +21,7 @@ describe('the importer acts for imported accounts, at the times of its rows', ()
     stack = await createStack({ env: { VERDICT_TIMEOUT: '30s', IMPORTER: '1' } });
     trading = createTrading(stack);
     importer = await stack.people.signedIn('importer');
+    signWith = await issueSigningKey(stack.api, importer.token);
     owner = await stack.people.signedIn('customer');
     accountId = await stack.db.transaction((tx) =>
       ensureAccount(tx, { id: uuidV7(), userId: owner.userId, imported: true }),
@@ -32,6 +35,7 @@ describe('the importer acts for imported accounts, at the times of its rows', ()
       { currency: 'USD', ...body },
       {
         token: importer.token,
+        signWith,
         headers: { 'Idempotency-Key': randomUUID(), 'X-Virtual-Time': at, 'X-On-Behalf-Of': onBehalfOf, ...headers },
       },
     );

@@ -65,7 +65,7 @@ describe('an Idempotency-Key names one transaction', () => {
     const same = await stack.api.post(
       '/api/transactions',
       '{ "currency":"USD", "category":"other",\n"amount":"5.00","type":"withdrawal" }',
-      { token: trader.token, headers: { 'Idempotency-Key': key } },
+      { token: trader.token, signWith: trader.signingKey, headers: { 'Idempotency-Key': key } },
     );
     expect([same.status, same.body]).toEqual([201, first.body]);
     expect(await trading.count(trader.accountId)).toBe(1);
@@ -144,7 +144,10 @@ describe('an Idempotency-Key names one transaction', () => {
   it('without a key, or with one that is none, nothing happens', async () => {
     const trader = await trading.trader();
     const body = { type: 'withdrawal', amount: '1.00', currency: 'USD' };
-    const none = await stack.api.post('/api/transactions', body, { token: trader.token });
+    const none = await stack.api.post('/api/transactions', body, {
+      token: trader.token,
+      signWith: trader.signingKey,
+    });
     expect([none.status, none.body.code]).toEqual([400, 'idempotency_key_required']);
     const long = await trader.ask(body, 'x'.repeat(201));
     expect(long.body.code).toBe('idempotency_key_required');

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { oneRow, run } from '../../db/sql.ts';
 import { HOME_DEVICE, type SignedIn } from '../helpers/people.ts';
 import { createStack, type Stack } from '../helpers/stack.ts';
-import { createTrading, type Trading } from '../helpers/trading.ts';
+import { createTrading, type Trader, type Trading } from '../helpers/trading.ts';
 
 const ANSWERS: Record<string, string> = {
   'Which street did you grow up in?': 'St. Anna-Gasse 12',
@@ -32,8 +32,12 @@ describe('security questions', () => {
     (await stack.api.post(`/api/transactions/${id}/factors/options`, {}, { token })).body.securityQuestions;
   const right = (asked: Asked[]) =>
     asked.map(({ questionId, question }) => ({ questionId, answer: ANSWERS[question] ?? '' }));
-  const confirm = (token: string, id: string, answers: { questionId: string; answer: string }[]) =>
-    stack.api.post(`/api/transactions/${id}/factors`, { method: 'security_questions', answers }, { token });
+  const confirm = (person: Trader, id: string, answers: { questionId: string; answer: string }[]) =>
+    stack.api.post(
+      `/api/transactions/${id}/factors`,
+      { method: 'security_questions', answers },
+      { token: person.token, signWith: person.signingKey },
+    );
 
   async function trader(): Promise<Awaited<ReturnType<Trading['trader']>>> {
     const person = await trading.trader();
@@ -50,7 +54,7 @@ describe('security questions', () => {
     expect(await ask(person.token, transactionId)).toEqual(asked);
     // Punctuation, case and spaces are nobody's memory.
     const typed = right(asked).map((one) => ({ ...one, answer: ` ${one.answer.toUpperCase().replaceAll('.', '')} ` }));
-    const settled = await confirm(person.token, transactionId, typed);
+    const settled = await confirm(person, transactionId, typed);
     expect([settled.status, settled.body.status]).toEqual([200, 'settled']);
     expect((await trading.audit(transactionId)).map(({ action }) => action)).toEqual([
       'transaction.step_up_required',
@@ -66,15 +70,15 @@ describe('security questions', () => {
     const [first, second] = right(asked);
     if (first === undefined || second === undefined) throw new Error('two questions are asked');
     const wrong = (n: number) => [first, { ...second, answer: `wrong ${n}` }];
-    const refused = await confirm(person.token, transactionId, wrong(1));
+    const refused = await confirm(person, transactionId, wrong(1));
     expect([refused.status, refused.body.code, refused.body.triesLeft]).toEqual([401, 'factor_invalid', 4]);
-    expect((await confirm(person.token, transactionId, [first, first])).body.triesLeft).toBe(3);
+    expect((await confirm(person, transactionId, [first, first])).body.triesLeft).toBe(3);
     const code = String((Number(stack.people.totpCode(person.totpSecret)) + 1) % 1_000_000).padStart(6, '0');
     expect((await person.confirm(transactionId, { method: 'totp', code })).body.triesLeft).toBe(2);
-    expect((await confirm(person.token, transactionId, wrong(2))).body.triesLeft).toBe(1);
-    const last = await confirm(person.token, transactionId, wrong(3));
+    expect((await confirm(person, transactionId, wrong(2))).body.triesLeft).toBe(1);
+    const last = await confirm(person, transactionId, wrong(3));
     expect([last.status, last.body.code]).toEqual([422, 'step_up_failed']);
-    expect((await confirm(person.token, transactionId, [first, second])).status).toBe(409);
+    expect((await confirm(person, transactionId, [first, second])).status).toBe(409);
   });
 
   it('[P4] answers to other questions than the two that were drawn are wrong, also before any were drawn', async () => {
@@ -82,7 +86,7 @@ describe('security questions', () => {
     const { transactionId } = (await person.withdraw('10000.01')).body;
     const earlier = (await person.withdraw('10000.02')).body.transactionId;
     const elsewhere = right(await ask(person.token, earlier));
-    expect((await confirm(person.token, transactionId, elsewhere)).status).toBe(401);
+    expect((await confirm(person, transactionId, elsewhere)).status).toBe(401);
     const asked = await ask(person.token, transactionId);
     await run(
       stack.ownerDb.fork(),
@@ -90,7 +94,7 @@ describe('security questions', () => {
         where user_id = $1 and id <> all($2::uuid[])) where transaction_id = $3`,
       [person.userId, asked.map(({ questionId }) => questionId), transactionId],
     );
-    expect((await confirm(person.token, transactionId, right(asked))).status).toBe(401);
+    expect((await confirm(person, transactionId, right(asked))).status).toBe(401);
   });
 
   it('[N1] are no factor of a login, neither first nor second, and none of a step-up', async () => {
@@ -168,12 +172,12 @@ describe('security questions', () => {
     const { transactionId } = (await person.withdraw('10000.01')).body;
     const before = await ask(person.token, transactionId);
     expect((await set(person)).status).toBe(200);
-    expect((await confirm(person.token, transactionId, right(before))).status).toBe(401);
+    expect((await confirm(person, transactionId, right(before))).status).toBe(401);
     const after = await ask(person.token, transactionId);
     expect(after.map(({ questionId }) => questionId)).not.toContain(before[0]?.questionId);
     const gone = await stack.api.delete('/api/auth/mfa/security-questions', { token: person.token });
     expect(gone.status).toBe(204);
-    expect((await confirm(person.token, transactionId, right(after))).status).toBe(401);
+    expect((await confirm(person, transactionId, right(after))).status).toBe(401);
   });
 });
 

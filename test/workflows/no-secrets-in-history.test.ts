@@ -4,6 +4,7 @@ import { uuidV7 } from '../../security/uuid.ts';
 import { taskQueues, workflowIds } from '../../workflows/contract.ts';
 import { historyTexts, waitUntilListed } from '../helpers/histories.ts';
 import { HOME_DEVICE } from '../helpers/people.ts';
+import { type IssuedSigningKey, issueSigningKey } from '../helpers/signing.ts';
 import { createStack, type Stack } from '../helpers/stack.ts';
 
 let stack: Stack;
@@ -76,21 +77,31 @@ async function enrolAtLogin(): Promise<void> {
   keep('session token', done.body.session.token);
 }
 
+async function signingKey(token: string, email: string, nth: number): Promise<IssuedSigningKey> {
+  await stack.api.post('/api/auth/step-up/code', {}, { token });
+  const proof = { method: 'email_code', code: await newestCode(email, nth) };
+  expect(await stack.api.post('/api/auth/step-up', proof, { token })).toMatchObject({ status: 200 });
+  const key = await issueSigningKey(stack.api, token);
+  keep('signing secret', key.secret);
+  return key;
+}
+
 /** A transaction above the limit, confirmed with an e-mailed code. */
 async function confirmTransaction(token: string, email: string, codesBefore: number): Promise<void> {
+  const signWith = await signingKey(token, email, codesBefore + 1);
   const asked = await stack.api.post(
     '/api/transactions',
     { type: 'deposit', amount: '20000.00', currency: 'USD' },
-    { token, headers: { 'Idempotency-Key': keep('idempotency key', uuidV7()) } },
+    { token, signWith, headers: { 'Idempotency-Key': keep('idempotency key', uuidV7()) } },
   );
   expect(asked).toMatchObject({ status: 202, body: { status: 'step_up_required' } });
   const { transactionId } = asked.body;
   ids.push(workflowIds.transaction(transactionId));
-  const code = await newestCode(email, codesBefore + 1);
+  const code = await newestCode(email, codesBefore + 2);
   const done = await stack.api.post(
     `/api/transactions/${transactionId}/factors`,
     { method: 'email_code', code },
-    { token },
+    { token, signWith },
   );
   expect(done).toMatchObject({ body: { status: 'settled' } });
 }

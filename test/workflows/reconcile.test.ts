@@ -8,6 +8,7 @@ import { createWorkflowRegistry } from '../../temporal/workflow-registry.ts';
 import { taskQueues, workflowIds } from '../../workflows/contract.ts';
 import { eventually } from '../helpers/eventually.ts';
 import type { SignedIn } from '../helpers/people.ts';
+import { type IssuedSigningKey, issueSigningKey } from '../helpers/signing.ts';
 import { createStack, type Stack } from '../helpers/stack.ts';
 
 const exec = promisify(execFile);
@@ -24,6 +25,7 @@ afterAll(() => stack?.close());
 
 interface Holder extends SignedIn {
   accountId: string;
+  signingKey: IssuedSigningKey;
 }
 
 async function holder(): Promise<Holder> {
@@ -36,14 +38,14 @@ async function holder(): Promise<Holder> {
     ]);
     await run(tx, 'insert into account_state (account_id) values ($1)', [accountId]);
   });
-  return { ...person, accountId };
+  return { ...person, accountId, signingKey: await issueSigningKey(stack.api, person.token) };
 }
 
-const order = (person: SignedIn, body: Record<string, string>) =>
+const order = (person: Holder, body: Record<string, string>) =>
   stack.api.post(
     '/api/transactions',
     { currency: 'USD', ...body },
-    { token: person.token, headers: { 'Idempotency-Key': uuidV7() } },
+    { token: person.token, signWith: person.signingKey, headers: { 'Idempotency-Key': uuidV7() } },
   );
 
 /** Ten everyday withdrawals, then one that is unusual in every way: held, with 500.00 reserved. */
