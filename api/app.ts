@@ -86,6 +86,7 @@ async function serve(deps: AppDeps, route: Route, req: Request, res: Response): 
       principal,
       request: facts,
     };
+    if (route.signedIf?.(context.body) === true) await checkSignature(deps, route, req, raw, facts, principal);
     const reply = await route.handler(context);
     if (reply.stream === undefined) send(deps, res, facts, reply);
     else streaming = stream(res, facts, reply, reply.stream);

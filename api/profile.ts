@@ -39,11 +39,17 @@ const changeBody = z
     phone: parsed(parsePhone, 'a telephone number as +14155550123').nullable().optional(),
     address: textInput(1, 500).nullable().optional(),
     ssn: NUMBERS.ssn.nullable().optional(),
-    accountNumber: NUMBERS.accountNumber.nullable().optional().describe('At an outside bank'),
+    accountNumber: NUMBERS.accountNumber
+      .nullable()
+      .optional()
+      .describe('At an outside bank: where money is paid out to'),
     ein: NUMBERS.ein.nullable().optional(),
     itin: NUMBERS.itin.nullable().optional(),
   })
   .refine((body) => Object.keys(body).length > 0, 'name at least one member');
+
+/** Where money is paid out to: who changes it decides where money goes, as who orders a withdrawal does. */
+const changesPayout = (body: z.output<typeof changeBody>) => body.accountNumber !== undefined;
 
 const masked = z.string().nullable();
 const profileSchema = z.object({
@@ -117,8 +123,10 @@ export function createProfileRoutes({ db, keyring, audit }: ApiDeps): Route[] {
       method: 'put',
       path: '/api/profile',
       name: 'changeProfile',
-      summary: 'Change the members that are named; null clears one. Needs a fresh factor',
+      summary:
+        'Change the members that are named; null clears one. Needs a fresh factor, and is signed where it names accountNumber',
       access: { kind: 'session', roles: ROLES, ownership: 'own', freshFactor: true },
+      signedIf: changesPayout,
       body: changeBody,
       responses: { 200: { description: 'The profile as it is now', schema: profileSchema }, 403: FACTOR, 409: ALTERED },
       handler: async (context) => {

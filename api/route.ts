@@ -93,6 +93,8 @@ export interface RouteDefinition<
   access: Access;
   /** Moves money or changes who can: refused unless the request is signed with one of the caller's keys. */
   signed?: true;
+  /** The same, of those calls alone whose validated body says so. */
+  signedIf?: (body: z.output<B>) => boolean;
   params?: P;
   query?: Q;
   body?: B;
@@ -108,7 +110,10 @@ export interface RouteDefinition<
 }
 
 /** A route whose schema types no longer matter: what the application mounts. */
-export type Route = Omit<RouteDefinition, 'handler'> & { handler: (context: RouteContext) => Promise<Reply> };
+export type Route = Omit<RouteDefinition, 'handler' | 'signedIf'> & {
+  signedIf?: (body: unknown) => boolean;
+  handler: (context: RouteContext) => Promise<Reply>;
+};
 
 /** Ties a handler to its schemas: the handler sees exactly what they let through. */
 export function route<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodType>(

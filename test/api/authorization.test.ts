@@ -171,6 +171,7 @@ test('every route has an entry in the table, every entry a route, and both say t
         conditions: [
           ...(access.freshFactor ? ['fresh factor'] : []),
           ...(route.signed ? ['signed'] : []),
+          ...(route.signedIf ? ['signed payout account'] : []),
           ...(access.passwordChange ? ['one-time password'] : []),
           ...(access.machine ? ['scraper'] : []),
         ],

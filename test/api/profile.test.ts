@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createPiiReveals, type PiiRevealDeps } from '../../db/pii-reveals.ts';
 import { row, rows, run } from '../../db/sql.ts';
 import type { SignedIn } from '../helpers/people.ts';
+import { type IssuedSigningKey, issueSigningKey } from '../helpers/signing.ts';
 import { createStack, type Stack } from '../helpers/stack.ts';
 
 const PII = {
@@ -18,6 +19,7 @@ const REASON = 'the tax form asks for it';
 
 let stack: Stack;
 let owner: SignedIn;
+let signWith: IssuedSigningKey;
 
 beforeAll(async () => {
   stack = await createStack({ worker: false });
@@ -25,9 +27,11 @@ beforeAll(async () => {
 afterAll(() => stack?.close());
 beforeEach(async () => {
   owner = await stack.people.signedIn('customer');
+  signWith = await issueSigningKey(stack.api, owner.token);
 });
 
-const put = (body: unknown, by = owner) => stack.api.put('/api/profile', body, { token: by.token });
+const put = (body: unknown, by = owner) =>
+  stack.api.put('/api/profile', body, { token: by.token, ...(by === owner ? { signWith } : {}) });
 const reveal = (body: unknown, by = owner) => stack.api.post('/api/profile/reveal', body, { token: by.token });
 const revealFor = (userId: string, body: unknown, by: SignedIn) =>
   stack.api.post(`/api/admin/users/${userId}/reveal`, body, { token: by.token });
@@ -108,6 +112,16 @@ describe('a profile', () => {
     expect(answer).toMatchObject({ status: 400, body: { code: 'validation_failed' } });
     if (value.length > 3 && field !== 'nickname') expect(JSON.stringify(answer.body)).not.toContain(value);
     expect(await storedOf(owner.userId)).toBeUndefined();
+  });
+
+  it('[R6] takes another payout account only from a signed call; other members need no signature', async () => {
+    const unsigned = (body: object) => stack.api.put('/api/profile', body, { token: owner.token });
+    for (const body of [{ accountNumber: PII.accountNumber }, { accountNumber: null, phone: PII.phone }]) {
+      expect(await unsigned(body)).toMatchObject({ status: 401, body: { code: 'signature_invalid' } });
+    }
+    expect(await storedOf(owner.userId)).toBeUndefined();
+    expect((await unsigned({ phone: PII.phone })).body).toMatchObject({ phone: '****0123', accountNumber: null });
+    expect((await put({ accountNumber: PII.accountNumber })).body).toMatchObject({ accountNumber: '****6789' });
   });
 
   it('is changed only after a fresh factor', async () => {

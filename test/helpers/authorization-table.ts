@@ -1,10 +1,10 @@
 import type { Role } from '../../domain/roles.ts';
 
 /**
- * `fresh factor`: a second factor within the last minutes; `signed`: with one of the caller's signing keys; `one-time
- * password`: also a session that may do nothing but choose a password; `scraper`: also the bearer of METRICS_TOKEN.
+ * `fresh factor`: a second factor within the last minutes; `signed`: with one of the caller's signing keys, `signed payout
+ * account`: where it changes that; `one-time password`: also a session that may do nothing but choose a password; `scraper`: also the bearer of METRICS_TOKEN.
  */
-export const CONDITIONS = ['fresh factor', 'signed', 'one-time password', 'scraper'] as const;
+export const CONDITIONS = ['fresh factor', 'signed', 'signed payout account', 'one-time password', 'scraper'] as const;
 export type Condition = (typeof CONDITIONS)[number];
 
 export interface Rule {
@@ -88,7 +88,7 @@ export const AUTHORIZATION: Readonly<Record<string, Rule>> = {
   'POST /api/signing-keys/{keyId}/rotate': own(EVERYBODY, 'fresh factor', 'signed'),
   'DELETE /api/signing-keys/{keyId}': own(EVERYBODY, 'signed'),
   'GET /api/profile': own(EVERYBODY),
-  'PUT /api/profile': own(EVERYBODY, 'fresh factor'),
+  'PUT /api/profile': own(EVERYBODY, 'fresh factor', 'signed payout account'),
   'POST /api/profile/reveal': own(EVERYBODY, 'fresh factor'),
 
   'GET /api/instruments': none(EVERYBODY),
