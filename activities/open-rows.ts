@@ -21,6 +21,8 @@ export interface OpenRows {
   workflowType: string;
   queue: Restart['queue'];
   workflowId(id: string): string;
+  /** The API opens such rows, too, and may die before Temporal hears of it: one that never had a workflow lost none. */
+  openedByApi?: true;
   /** Ids of rows that are not final and old enough to have their workflow, oldest first. */
   openIds(tx: Tx): Promise<string[]>;
   /** Locks the row. @returns whether it is still open */
@@ -124,6 +126,7 @@ export function openRowsOf({ keyring, queues, audit }: OpenRowsDeps) {
   const incident: OpenRows = {
     ...openRows({ name: 'incident', isOpen: `status <> 'resolved'`, since: 'opened_at' }),
     queue: 'background',
+    openedByApi: true,
     async recover(tx, id) {
       const found = await oneRow<{
         user_id: string | null;
@@ -170,6 +173,7 @@ export function openRowsOf({ keyring, queues, audit }: OpenRowsDeps) {
   const restriction: OpenRows = {
     ...openRows({ name: 'restriction', isOpen: 'lifted_at is null', since: 'started_at' }),
     queue: 'background',
+    openedByApi: true,
     async recover(tx, id) {
       const { user_id: userId } = await oneRow<{ user_id: string }>(
         tx,

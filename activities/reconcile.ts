@@ -7,6 +7,8 @@ import { type OpenRows, openRowsOf } from './open-rows.ts';
 /** Rows that one round puts right at most; a server that lost its whole file is caught up with in a few rounds. */
 const MAX_RESTARTS = 500;
 const PARALLEL = 8;
+/** What the registry says of a workflow that the server never had, or has forgotten. */
+const NEVER_RAN = 'NOT_FOUND';
 /** A workflow that is lost again and again is started after 1, 2, 4, ... minutes, at last once an hour. */
 const FIRST_PAUSE_SECONDS = 50;
 const LAST_PAUSE_SECONDS = 3_600;
@@ -65,16 +67,18 @@ export function createReconcileActivities(deps: ActivityDeps) {
   async function putRight(kind: OpenRows, id: string): Promise<boolean> {
     const ending = await registry.endOf(kind.workflowId(id));
     if (ending === null) return false;
+    if (kind.openedByApi && ending === NEVER_RAN) return startFirst(kind, id);
     const noted = await db.transaction((tx) => noteLoss(tx, kind, id, ending));
     if (noted === null) return false;
     if (noted.restart !== null) await registry.start(noted.restart);
-    if (noted.incident.opened) await startIncident(noted.incident.incidentId);
+    if (noted.incident.opened) await startFirst(openRowsOf(deps).incident, noted.incident.incidentId);
     return noted.restart !== null;
   }
 
-  async function startIncident(incidentId: string): Promise<void> {
-    const start = await db.transaction((tx) => openRowsOf(deps).incident.recover(tx, incidentId, 0));
-    if (start !== null) await registry.start(start);
+  /** Gives a row its first workflow. @returns whether one was started */
+  async function startFirst(kind: OpenRows, id: string): Promise<boolean> {
+    const start = await db.transaction(async (tx) => ((await kind.lockOpen(tx, id)) ? kind.recover(tx, id, 0) : null));
+    return start !== null && registry.start(start);
   }
 
   /**

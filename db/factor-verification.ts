@@ -3,6 +3,7 @@ import type { Keyring } from '../security/keyring.ts';
 import type { PasswordHasher } from '../security/passwords.ts';
 import type { AuditLog } from './audit.ts';
 import type { FactorDeps, OtherSubmission } from './factors.ts';
+import { openIncident } from './incidents.ts';
 import type { Outbox } from './outbox.ts';
 import { checkPasskey, type RelyingParty } from './passkeys.ts';
 import { recoveryCodesLeft, useRecoveryCode } from './recovery-codes.ts';
@@ -44,6 +45,20 @@ export function createFactorVerification(deps: FactorVerificationDeps): FactorDe
     if (verdict.outcome === 'counter_regressed') {
       const { outcome: _, ...details } = verdict;
       await trace(tx, submission, 'mfa.passkey_counter_regressed', 'denied', details);
+      // Its workflow is started by `reconcile`: the proof has failed either way, and nobody waits for this.
+      await openIncident(
+        tx,
+        { audit },
+        {
+          cause: 'passkey_cloned',
+          subjectKind: 'user',
+          subjectId: userId,
+          userId,
+          title: 'A passkey was used from a second copy: its signature counter went back',
+          details: { ...details, challenge: `${purpose}:${subjectId}` },
+          key: `passkey-cloned:${verdict.credential}:${verdict.stored}:${verdict.presented}`,
+        },
+      );
     }
     return verdict.outcome === 'passed';
   }

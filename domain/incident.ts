@@ -17,6 +17,7 @@ export const CAUSE_SEVERITY = {
   workflow_lost: 'medium',
   maintenance_late: 'medium',
   alert: 'high',
+  passkey_cloned: 'high',
   login_escalated: 'high',
   transaction_escalated: 'high',
   restriction: 'high',

@@ -150,7 +150,7 @@ describe('passkeys', () => {
     expect(stepUp.status).toBe(401);
   });
 
-  it('[N1] a counter that goes back is refused and audited: there is a second copy of the key', async () => {
+  it('[N1] a counter that goes back is refused and audited, and opens an incident: there is a second copy of the key', async () => {
     const person = await customer();
     const prover = async (counter: number, width: number) => {
       const { loginId } = await signIn(person, width);
@@ -167,6 +167,13 @@ describe('passkeys', () => {
       [20, 19],
       [20, 0],
     ]);
+    const incidents = await rows(
+      stack.ownerDb.fork(),
+      `select i.severity, i.status, count(e.id)::int as evidence from incident i join incident_event e on e.incident_id = i.id
+        where i.cause = 'passkey_cloned' and i.subject_id = $1 group by i.id`,
+      [person.userId],
+    );
+    expect(incidents).toEqual([{ severity: 'high', status: 'open', evidence: 3 }]);
     expect((await prover(21, 1320)).status).toBe(200);
   });
 

@@ -205,7 +205,7 @@ describe('a round', () => {
     expect(await reconcile()).toMatchObject({ restarted: 1, failed: 0 });
   });
 
-  test('gives an incident its workflow when the server lost it, and then its staff are told', async () => {
+  test('gives an incident of the API its first workflow, which is no loss, and its staff are told', async () => {
     const incidentId = uuidV7();
     await run(
       stack.ownerDb.fork(),
@@ -215,6 +215,10 @@ describe('a round', () => {
     );
     await reconcile();
     await eventually(() => stack.mail.to(admin.email).some((mail) => mail.text.includes(incidentId)));
+    const lost = await rows(stack.ownerDb.fork(), 'select 1 from lost_workflow where workflow_id = $1', [
+      workflowIds.incident(incidentId),
+    ]);
+    expect(lost).toEqual([]);
   });
 
   test('ends a lockout and a login whose workflows are gone', async () => {
