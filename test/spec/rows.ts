@@ -51,12 +51,25 @@ export function parseSpec(markdown: string): SpecRow[] {
     else if (line.startsWith('#')) sections.push({ id: '', what: line, lines: [] });
     else sections.at(-1)?.lines.push(line);
   }
-  return sections.filter(({ id }) => id !== '').map(({ id, what, lines }) => parseSection(id, what, lines.join('\n')));
+  return sections.filter(({ id }) => id !== '').map(({ id, what, lines }) => parseSection(id, what, lines));
 }
 
-function parseSection(id: string, what: string, text: string): SpecRow {
+/** The entries of a section by name; lines that do not start one belong to the one before. */
+function entriesOf(lines: readonly string[]): Map<string, string> {
+  const entries = new Map<string, string>();
+  let name = '';
+  for (const line of lines) {
+    const start = /^- ([A-Z][a-z ]+): (.*)$/.exec(line);
+    if (start !== null) name = start[1] as string;
+    entries.set(name, start === null ? `${entries.get(name) ?? ''}\n${line}` : (start[2] as string));
+  }
+  return entries;
+}
+
+function parseSection(id: string, what: string, lines: readonly string[]): SpecRow {
+  const entries = entriesOf(lines);
   const entry = (name: string): string => {
-    const found = new RegExp(`^- ${name}: ([^]*?)(?=^- |\\Z(?!\\n)|(?![^]))`, 'm').exec(text)?.[1]?.trim();
+    const found = entries.get(name)?.trim();
     if (!found) throw new SpecError(`docs/spec.md, ${id}: there is no "- ${name}: ..."`);
     return found;
   };
@@ -67,7 +80,7 @@ function parseSection(id: string, what: string, text: string): SpecRow {
   };
   const broken = entry('Broken by');
   const file = /^`([^`]+)`/.exec(broken)?.[1];
-  const diff = /```diff\n([^]*?)```/.exec(broken)?.[1];
+  const diff = /```diff\n([\s\S]*?)```/.exec(broken)?.[1];
   const sign = (mark: '-' | '+') =>
     diff?.split('\n').flatMap((line) => (line.trimStart().startsWith(mark) ? [line.trimStart().slice(1).trim()] : []));
   const [before, after] = [sign('-'), sign('+')];
