@@ -9,7 +9,7 @@ import { MailError, type Mailer } from '../platform/mailer.ts';
 export interface MailDeliveryDeps {
   db: Database;
   outbox: Outbox;
-  mailer: Mailer;
+  mailer: Pick<Mailer, 'send'>;
   audit: AuditLog;
   log: Logger;
 }

@@ -1,8 +1,12 @@
 import { z } from 'zod';
 import { lastGoodBackupAt } from '../db/backups.ts';
+import { reportedFeatures } from '../db/feature-reports.ts';
 import { oneRow } from '../db/sql.ts';
 import { isBackupOverdue } from '../domain/backup.ts';
+import { FEATURE_STATES } from '../domain/feature.ts';
+import type { Keyring } from '../security/keyring.ts';
 import type { ApiDeps } from './deps.ts';
+import { allFeatures, apiFeatures, logMissingFeatures } from './features.ts';
 import { type Route, route } from './route.ts';
 
 const CHECK_TIMEOUT_MS = 2_000;
@@ -25,12 +29,16 @@ const healthSchema = z.object({
     geo: component.extend({ status: z.enum(['up', 'off', 'down']) }),
     mail: component.extend({ mode: z.enum(['smtp', 'file']), waiting: z.number().int(), oldestSeconds: z.number() }),
   }),
+  features: z
+    .array(z.object({ name: z.string(), state: z.enum(FEATURE_STATES), why: z.string().nullable() }))
+    .describe('What an installation can do without, and why this one does'),
   checkedAt: z.iso.datetime(),
 });
 type Health = z.output<typeof healthSchema>;
 
 /** Says which part is up or down. Without database or Temporal nothing works: 503. Anything else is `degraded`: 200. */
 export function createHealthRoutes(deps: ApiDeps): Route[] {
+  logMissingFeatures(apiFeatures(deps), deps.log);
   const check = cached(() => checkHealth(deps), CACHE_MS);
   const answer = (health: Health, isHealthy: boolean) => ({
     status: isHealthy ? 200 : 503,
@@ -83,18 +91,20 @@ export function createHealthRoutes(deps: ApiDeps): Route[] {
   ];
 }
 
-async function checkHealth({ db, gateway, config, geo, log }: ApiDeps): Promise<Health> {
+async function checkHealth(deps: ApiDeps): Promise<Health> {
+  const { db, keyring, gateway, config, geo, log } = deps;
   const failed = (part: string) => (error: unknown) => {
     log.warn({ err: error, part }, 'health check failed');
     return undefined;
   };
-  const [backlog, pollers, lastBackup] = await Promise.all([
+  const [backlog, pollers, lastBackup, reports] = await Promise.all([
     within(CHECK_TIMEOUT_MS, readBacklog({ db })).catch(failed('database')),
     gateway.pollers(CHECK_TIMEOUT_MS).catch(failed('temporal')),
     within(CHECK_TIMEOUT_MS, lastGoodBackupAt(db.fork())).catch(failed('backups')),
+    within(CHECK_TIMEOUT_MS, reportedFeatures(db.fork())).catch(failed('features')),
   ]);
   const components: Health['components'] = {
-    database: backlog ? { status: 'up' } : { status: 'down', detail: 'does not answer' },
+    database: databaseOf(backlog, keyring),
     temporal: pollers ? { status: 'up' } : { status: 'down', detail: 'does not answer' },
     workers: workersOf(pollers),
     sealer: sealerOf(backlog),
@@ -103,12 +113,27 @@ async function checkHealth({ db, gateway, config, geo, log }: ApiDeps): Promise<
     mail: { ...mailOf(backlog), mode: config.smtpUrl === undefined ? 'file' : 'smtp' },
   };
   const isDown = components.database.status === 'down' || components.temporal.status === 'down';
-  const isWhole = Object.values(components).every(({ status }) => status === 'up' || status === 'off');
+  const features = allFeatures(apiFeatures(deps), reports);
+  const isWhole =
+    Object.values(components).every(({ status }) => status === 'up' || status === 'off') &&
+    features.every(({ state }) => state !== 'unavailable');
   return {
     status: isDown ? 'down' : isWhole ? 'up' : 'degraded',
     components,
+    features,
     checkedAt: new Date().toISOString(),
   };
+}
+
+/** Until the keys that lie in it are open, no request can be answered, though the database is there. */
+function databaseOf(backlog: Backlog | undefined, keyring: Keyring) {
+  if (backlog === undefined) return { status: 'down' as const, detail: 'does not answer' };
+  try {
+    keyring.generations('session');
+    return { status: 'up' as const };
+  } catch {
+    return { status: 'down' as const, detail: 'answers, and its keys are being opened' };
+  }
 }
 
 function workersOf(pollers: { decisions: number; background: number } | undefined) {

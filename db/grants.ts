@@ -57,6 +57,7 @@ export const applicationGrants: Readonly<Record<string, string>> = {
   transaction_tally: 'select, insert, update',
   error_report: 'select, insert, update',
   http_minute: 'select, insert, update, delete',
+  feature_report: 'select, insert, update, delete',
   audit_log_origin: 'select',
   audit_verification: 'select, insert, update',
   // `tradeguard doctor` says which migrations are missing.

@@ -88,6 +88,17 @@ export function createMailer({ smtpUrl, mailDir, from, timeoutMs = 10_000 }: Mai
       }
       return { messageId };
     },
+
+    /**
+     * Connects to the SMTP server and logs in; without one it does nothing. @throws MailError `smtp_unavailable`
+     */
+    async check(): Promise<void> {
+      try {
+        await transport?.verify();
+      } catch (error) {
+        throw smtpError(error as NodemailerError);
+      }
+    },
   };
 }
 

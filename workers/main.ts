@@ -26,6 +26,7 @@ import { createWorkflowRegistry } from '../temporal/workflow-registry.ts';
 import { taskQueues } from '../workflows/contract.ts';
 import { bundleWorkflowsApart } from './bundle.ts';
 import { createErrorReports } from './error-reports.ts';
+import { createFeatureProbes, createFeatureReports } from './features.ts';
 import { createOutboxDispatcher } from './outbox-dispatcher.ts';
 import { startOverdueBackup } from './overdue-backup.ts';
 import { ensureSchedules } from './schedules.ts';
@@ -68,8 +69,7 @@ export async function startWorkerProcess({ config, log, workflowBundle, schedule
   async function runByTheClock({ client }: TemporalClient): Promise<void> {
     const { taskQueuePrefix: prefix, backupTimeZone } = config;
     await ensureSchedules(client, { prefix, queues, backupTimeZone });
-    if (config.backupUrl === undefined) log.warn('backups are off: DATABASE_BACKUP_URL is not set');
-    else await startOverdueBackup({ client, db, queues, log });
+    if (config.backupUrl !== undefined) await startOverdueBackup({ client, db, queues, log });
   }
 
   const noteSecrets = (keyring: Keyring) =>
@@ -130,6 +130,7 @@ export async function startWorkerProcess({ config, log, workflowBundle, schedule
       mailDir: config.mailDir,
       from: config.mailFrom,
     });
+    const backups = createBackupRunner({ db, audit, auditKey: config.auditKey, settings: config });
     const activities = createActivities({
       db,
       keyring,
@@ -141,7 +142,7 @@ export async function startWorkerProcess({ config, log, workflowBundle, schedule
       log,
       publicOrigin: config.publicOrigin,
       queues,
-      backups: createBackupRunner({ db, audit, auditKey: config.auditKey, settings: config }),
+      backups,
       production: config.production,
     });
     const bundle = workflowBundle ?? (await bundleWorkflowsApart());
@@ -151,7 +152,14 @@ export async function startWorkerProcess({ config, log, workflowBundle, schedule
       log,
     });
     const delivery = createMailDelivery({ db, outbox, mailer, audit, log });
+    const features = createFeatureReports({
+      db,
+      log,
+      worker: identity,
+      probes: createFeatureProbes({ backups, mailer, settings: config }),
+    });
     await Promise.all([
+      features.run(signal),
       followKeyring({ db, keyring, log, signal }),
       persist(() => noteSecrets(keyring), { name: 'ages of secrets', log, signal }),
       persist(() => poll(activities, bundle, keyring, () => runByTheClock(client)), {

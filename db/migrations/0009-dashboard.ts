@@ -127,4 +127,14 @@ const OPERATIONS = `
     server_errors integer not null,
     primary key (minute, process_id)
   );
+
+  create table feature_report (
+    worker text not null check (length(worker) <= 200),
+    name text not null check (length(name) <= 40),
+    state text not null check (state in ('on', 'off', 'unavailable')),
+    why text check (length(why) <= 200),
+    seen_at timestamptz not null default clock_timestamp(),
+    primary key (worker, name)
+  );
+  comment on table feature_report is 'what each worker process can do, told anew every minute, for health';
 `;

@@ -9,7 +9,7 @@ import { createTemporalClient } from '../../temporal/connection.ts';
 import { dataConverter } from '../../temporal/data-converter.ts';
 import { deleteSchedules } from '../../workers/schedules.ts';
 import { taskQueues } from '../../workflows/contract.ts';
-import { createDatabase } from './database.ts';
+import { createDatabase, type TestDatabase } from './database.ts';
 import { eventually } from './eventually.ts';
 import { createHttpClient, type HttpClient } from './http.ts';
 
@@ -20,6 +20,8 @@ export interface Member {
   readonly name: string;
   /** SIGKILL, and waits until it is gone. */
   kill(): Promise<void>;
+  /** Everything it has logged. */
+  output(): string;
 }
 
 export interface ApiMember extends Member {
@@ -30,9 +32,14 @@ export interface ApiMember extends Member {
 
 /**
  * The topology of docker-compose.yaml as processes of this machine: the same commands, `NODE_ENV=production`, every secret
- * in a file, one PostgreSQL and one Temporal server that already run.
+ * in a file, one PostgreSQL and one Temporal server that already run. `env` is what differs from that.
  */
-export async function createFleet({ apis, workers }: { apis: number; workers: number }) {
+export async function createFleet(wanted: {
+  apis: number;
+  workers: number;
+  env?: (database: TestDatabase) => Record<string, string>;
+}) {
+  const { apis, workers } = wanted;
   const { temporalAddress, folder } = inject('servers');
   const database = await createDatabase();
   const own = join(folder, `${database.name}-fleet`);
@@ -54,6 +61,7 @@ export async function createFleet({ apis, workers }: { apis: number; workers: nu
     MAIL_DIR: join(own, 'mail'),
     RATE_LIMIT_PER_MINUTE: '1000000',
     LOG_LEVEL: 'info',
+    ...wanted.env?.(database),
   };
   const files = Object.entries(secrets).map(([name, value]) => {
     const path = join(own, name.toLowerCase());
@@ -82,13 +90,13 @@ export async function createFleet({ apis, workers }: { apis: number; workers: nu
     const { child, output } = launch('api', 0);
     const url = await said(child, output, /"url":"(http:[^"]+)"/);
     const client = createHttpClient(() => url);
-    return { name: `api ${n}`, url, api: behindProxy(client), kill: () => kill(child) };
+    return { name: `api ${n}`, url, api: behindProxy(client), kill: () => kill(child), output };
   }
 
   async function startWorker(n: number): Promise<Member> {
     const { child, output } = launch('worker');
     await said(child, output, /"msg":"(polling)"/);
-    return { name: `worker ${n}`, kill: () => kill(child) };
+    return { name: `worker ${n}`, kill: () => kill(child), output };
   }
 
   const stop = async (): Promise<void> => {

@@ -35,7 +35,8 @@ beforeEach(async () => {
 afterAll(() => database?.close());
 
 const outbox = () => createOutbox({ keyring });
-const delivery = (mailer: Mailer = createMailer({ mailDir: folder, from: 'test@example.com' })) =>
+type Sender = Pick<Mailer, 'send'>;
+const delivery = (mailer: Sender = createMailer({ mailDir: folder, from: 'test@example.com' })) =>
   createMailDelivery({ db: database.db, outbox: outbox(), mailer, audit, log });
 
 function enqueue(text = 'Your code is 123456.'): Promise<string> {
@@ -61,7 +62,7 @@ const stored = (id: string) =>
     [id],
   );
 
-function failingMailer(error: Error): Mailer & { tried: number } {
+function failingMailer(error: Error): Sender & { tried: number } {
   const mailer = {
     tried: 0,
     send: async (_mail: Mail) => {
@@ -87,7 +88,7 @@ describe('a letter', () => {
   test('that another process is sending is waited for, not sent twice', async () => {
     const id = await enqueue();
     let release = () => {};
-    const slow: Mailer = {
+    const slow: Sender = {
       send: (mail) =>
         new Promise((resolve) => {
           release = () => resolve({ messageId: mail.id });
