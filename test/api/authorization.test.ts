@@ -231,7 +231,7 @@ test('a factor of long ago, or none, is asked for again on the routes that need 
   expect(await wrongCells(cells)).toEqual([]);
 });
 
-test('a signed route refuses a call without a signature, and one signed with the key of somebody else', async () => {
+test('[R6] a signed route refuses a call without a signature, and one signed with the key of somebody else', async () => {
   const stranger = await stack.people.signedIn('customer');
   const key = await issueSigningKey(stack.api, stranger.token);
   const cells = withSession()

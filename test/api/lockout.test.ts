@@ -49,7 +49,7 @@ describe('lockout', () => {
     ]);
   };
 
-  it('starts with the fifth failure, which answers 423 itself, and refuses the right password', async () => {
+  it('[L5] [P1] starts with the fifth failure, which answers 423 itself, and refuses the right password', async () => {
     const person = await stack.people.register();
     const answers = [];
     for (let i = 0; i < 5; i += 1) answers.push(await guess(person.email));
@@ -63,7 +63,7 @@ describe('lockout', () => {
     expect(await hashesOf(person.email)).toBe(5);
   });
 
-  it('comes of 20 parallel wrong passwords once: five hashes, one lock, one workflow, one letter', async () => {
+  it('[L5] [P3] comes of 20 parallel wrong passwords once: five hashes, one lock, one workflow, one letter', async () => {
     const person = await stack.people.register();
     const answers = await burst(person.email, 20);
     expect(tally(answers)).toEqual({ 401: 4, 423: 16 });
@@ -125,7 +125,7 @@ describe('lockout', () => {
     expect(audited).toHaveLength(6);
   });
 
-  it('starts counting at zero when it ends, and a second lock gets a workflow and a letter of its own', async () => {
+  it('[P1] [P3] starts counting at zero when it ends, and a second lock gets a workflow and a letter of its own', async () => {
     const person = await stack.people.register();
     await lockAccount(person.email);
     await stack.mail.waitFor(person.email, { subject: /locked/ });
@@ -151,7 +151,7 @@ describe('lockout', () => {
     expect((await guess(person.email, WRONG, FROM.tokyo)).status).toBe(423);
   });
 
-  it('is lifted by an administrator, with a reason and a trace; the next unlock finds nothing', async () => {
+  it('[P2] [S6] is lifted by an administrator, with a reason and a trace; the next unlock finds nothing', async () => {
     const admin = await stack.people.signedIn('admin');
     const person = await stack.people.register();
     await lockAccount(person.email);
@@ -201,7 +201,7 @@ describe('lockout', () => {
     }
   });
 
-  it('opens one low incident for an account', async () => {
+  it('[P7] opens one low incident for an account', async () => {
     const person = await stack.people.register();
     await lockAccount(person.email);
     const userId = await userOf(person.email);

@@ -52,7 +52,7 @@ describe('login risk', () => {
   const submit = (loginId: string, method: string, code: string) =>
     stack.api.post(`/api/auth/login/${loginId}/factors`, { method, code });
 
-  it('denies impossible travel over three continents, tells the owner and opens a high incident', async () => {
+  it('[L3] [L6] [L9] denies impossible travel over three continents, tells the owner and opens a high incident', async () => {
     const person = await settledInBerlin();
     for (const from of [FROM.newYork, FROM.tokyo]) {
       const refused = await stack.people.login(person, { headers: from });
@@ -98,7 +98,7 @@ describe('login risk', () => {
     expect(known).toEqual({ places: 1, devices: 1 });
   });
 
-  it('counts a new place 0.3 once, and knows it afterwards', async () => {
+  it('[L2] counts a new place 0.3 once, and knows it afterwards', async () => {
     const person = await settledInBerlin();
     await daysLater(person.email);
     expect((await stack.people.login(person, { headers: FROM.newYork })).status).toBe(200);
@@ -107,7 +107,7 @@ describe('login risk', () => {
     expect(await lastLogin(person.email)).toMatchObject({ score: 0 });
   });
 
-  it('counts the hour at the place of the person, 02:00 to 05:00, with 0.2', async () => {
+  it('[L1] counts the hour at the place of the person, 02:00 to 05:00, with 0.2', async () => {
     const awake = await personAt(12);
     const asleep = await personAt(3);
     for (const person of [awake, asleep]) await stack.people.login(person, { headers: FROM.berlin });
@@ -121,7 +121,7 @@ describe('login risk', () => {
     expect(await lastLogin(person.email)).toMatchObject({ score: 10, points: { geo_unknown: 10 } });
   });
 
-  it('counts a rate of failures of half or more, from five attempts on', async () => {
+  it('[L4] counts a rate of failures of half or more, from five attempts on', async () => {
     const person = await personAt();
     const wrong = () => stack.people.login({ ...person, password: 'not the password' }, { headers: FROM.berlin });
     const right = () => stack.people.login(person, { headers: FROM.berlin });
@@ -134,7 +134,7 @@ describe('login risk', () => {
     expect((await lastLogin(person.email)).points.failed_rate_account).toBe(20);
   });
 
-  it('above 0.7 asks for two different factors', async () => {
+  it('[L8] above 0.7 asks for two different factors', async () => {
     const person = await settledInBerlin();
     const { token } = (await stack.people.login(person, { headers: FROM.berlin })).body.session;
     const { secret } = (await stack.api.post('/api/auth/mfa/totp', {}, { token })).body;

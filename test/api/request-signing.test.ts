@@ -1,4 +1,5 @@
-import { createHmac, randomUUID } from 'node:crypto';
+import crypto, { createHmac, randomUUID } from 'node:crypto';
+import { syncBuiltinESMExports } from 'node:module';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { SignedIn } from '../helpers/people.ts';
@@ -194,7 +195,7 @@ const REFUSALS: [what: string, reason: string, send: () => Sent | Promise<Sent>]
 ];
 
 describe('a refused request', () => {
-  it.each(REFUSALS)('[R1 R2 R4 R5] %s: %s', async (_what, reason, make) => {
+  it.each(REFUSALS)('[R1] [R2] [R5] %s: %s', async (_what, reason, make) => {
     const answer = await send(await make());
     const { requestId, serverTime, ...problem } = answer.body;
     expect(problem).toEqual({
@@ -245,6 +246,26 @@ describe('a refused request', () => {
       Array.from({ length: 50 }, (_, n) => send({ headers: signed({ nonce, timestamp: now() - n * 5 }) })),
     );
     expect(answers.filter(({ status }) => status === 200)).toHaveLength(1);
+  });
+
+  it('[R4] is compared in constant time, byte by byte of the whole MAC, also under a key that does not exist', async () => {
+    const { timingSafeEqual } = crypto;
+    const compared: number[][] = [];
+    crypto.timingSafeEqual = (a, b) => {
+      compared.push([a.byteLength, b.byteLength]);
+      return timingSafeEqual(a, b);
+    };
+    syncBuiltinESMExports();
+    try {
+      for (const by of [{ ...key, audience: 'https://other.example.com' }, { ...key, keyId: randomUUID() }]) {
+        compared.length = 0;
+        expect((await send({ headers: signed({}, by) })).status).toBe(401);
+        expect(compared).toContainEqual([32, 32]);
+      }
+    } finally {
+      crypto.timingSafeEqual = timingSafeEqual;
+      syncBuiltinESMExports();
+    }
   });
 
   it('names no secret and no signature in the audit log', async () => {

@@ -47,7 +47,7 @@ describe('device signature', () => {
 });
 
 describe('device changes', () => {
-  it('are found for resolution, timezone, browser and operating system', () => {
+  it('[D4] are found for resolution, timezone, browser and operating system', () => {
     const changed = (parts: Partial<DeviceParts>) => changedClasses(device(), device(parts));
     expect(changed({})).toEqual([]);
     expect(changed({ screen: { width: 800, height: 600, colorDepth: 24 } })).toEqual(['resolution']);

@@ -23,7 +23,7 @@ describe('a held transaction ends by a reviewer, its owner or the clock', () => 
     reason: unknown = 'Looked at it',
   ) => stack.api.post(`/api/admin/security/transactions/${id}/${verdict}`, { reason }, { token: by.token });
 
-  it('held: 202 with reviewBy in 24 h, funds reserved, the owner told, an incident opened', async () => {
+  it('[T4] [T5] [P5] held: 202 with reviewBy in 24 h, funds reserved, the owner told, an incident opened', async () => {
     const trader = await trading.trader('600.00');
     await trading.past(trader, { count: 10 });
     const answer = await trader.withdraw('500.00', { category: 'jewellery' });
@@ -40,7 +40,7 @@ describe('a held transaction ends by a reviewer, its owner or the clock', () => 
     expect(letter.text).not.toMatch(/\d{6}/);
   });
 
-  it('approved: settled once, the reservation used up, the owner told, its incident resolved', async () => {
+  it('[P5] approved: settled once, the reservation used up, the owner told, its incident resolved', async () => {
     const trader = await trading.trader('600.00');
     const id = await trading.held(trader);
     const answer = await decide(id, 'approve');
@@ -199,7 +199,7 @@ describe('a hold that nobody decides', () => {
   });
   afterAll(() => stack.close());
 
-  it('ends rejected when its time is over, funds free, the owner told; a late verdict is refused', async () => {
+  it('[P5] ends rejected when its time is over, funds free, the owner told; a late verdict is refused', async () => {
     const trader = await trading.trader('600.00');
     const id = await trading.held(trader);
     await eventually(async () => (await trader.get(id)).body.code === 'review_expired');

@@ -13,7 +13,7 @@ describe('requests at the same moment', () => {
   });
   afterAll(() => stack.close());
 
-  it('20 of one account: velocity flags exactly 15, and every time is its own', async () => {
+  it('[T2] 20 of one account: velocity flags exactly 15, and every time is its own', async () => {
     const trader = await trading.trader();
     const answers = await Promise.all(Array.from({ length: 20 }, () => trader.withdraw('1.00')));
     expect(answers.map((answer) => answer.status)).toEqual(Array(20).fill(201));

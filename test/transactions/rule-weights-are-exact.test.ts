@@ -12,7 +12,7 @@ describe('the three rules weigh exactly what the specification says, over HTTP',
   });
   afterAll(() => stack.close());
 
-  it('T1: more than twice the average of its type weighs 0.30; exactly twice weighs nothing', async () => {
+  it('[T1] more than twice the average of its type weighs 0.30; exactly twice weighs nothing', async () => {
     const trader = await trading.trader();
     const first = await trader.withdraw('100.00');
     expect(await trading.points(first.body.transactionId)).toMatchObject({ amount_above_average: 0 });
@@ -31,7 +31,7 @@ describe('the three rules weigh exactly what the specification says, over HTTP',
     });
   });
 
-  it('T1: another type has an average of its own, and what did not settle is not in it', async () => {
+  it('[T1] another type has an average of its own, and what did not settle is not in it', async () => {
     const trader = await trading.trader('50.00');
     expect((await trader.withdraw('10.00')).status).toBe(201);
     expect((await trader.withdraw('1000.00')).body.code).toBe('insufficient_funds');
@@ -41,7 +41,7 @@ describe('the three rules weigh exactly what the specification says, over HTTP',
     expect(await trading.points(above.body.transactionId)).toMatchObject({ amount_above_average: 30 });
   });
 
-  it('T2: the sixth within an hour weighs 0.40, the fifth nothing; rejected ones are counted', async () => {
+  it('[T2] the sixth within an hour weighs 0.40, the fifth nothing; rejected ones are counted', async () => {
     const trader = await trading.trader();
     const points: (number | undefined)[] = [];
     for (const amount of ['1.00', '1.00', '999999.00', '1.00', '1.00', '1.00']) {
@@ -51,7 +51,7 @@ describe('the three rules weigh exactly what the specification says, over HTTP',
     expect(points).toEqual([0, 0, 0, 0, 0, 40]);
   });
 
-  it('T2: what happened exactly an hour ago has left the window', async () => {
+  it('[T2] what happened exactly an hour ago has left the window', async () => {
     const trader = await trading.trader();
     await trading.past(trader, { count: 5, secondsApart: 719 });
     const sixth = await trader.withdraw('10.00', { category: 'groceries' });
@@ -62,7 +62,7 @@ describe('the three rules weigh exactly what the specification says, over HTTP',
     expect(await trading.points(fifth.body.transactionId)).toMatchObject({ velocity: 0 });
   });
 
-  it('T3: a category below 2 % of at least ten prior transactions weighs 0.20', async () => {
+  it('[T3] a category below 2 % of at least ten prior transactions weighs 0.20', async () => {
     const trader = await trading.trader();
     await trading.past(trader, { count: 9, secondsApart: 4000 });
     const ninePrior = await trader.withdraw('10.00', { category: 'jewellery' });
@@ -73,7 +73,7 @@ describe('the three rules weigh exactly what the specification says, over HTTP',
     expect(await trading.points(known.body.transactionId)).toMatchObject({ unusual_category: 0 });
   });
 
-  it('T6: exactly 0.50 settles, 0.60 asks for a factor, exactly 0.70 is not held, 0.90 is held and escalated', async () => {
+  it('[T6] exactly 0.50 settles, 0.60 asks for a factor, exactly 0.70 is not held, 0.90 is held and escalated', async () => {
     // amount 30 + category 20
     const half = await trading.trader();
     await trading.past(half, { count: 10, secondsApart: 4000 });
@@ -107,7 +107,7 @@ describe('the three rules weigh exactly what the specification says, over HTTP',
     ]);
   });
 
-  it('the owner learns neither score nor reasons, reviewers learn both', async () => {
+  it('[T4] the owner learns neither score nor reasons, reviewers learn both', async () => {
     const trader = await trading.trader();
     const id = await trading.held(trader);
     const own = JSON.stringify((await trader.get(id)).body);

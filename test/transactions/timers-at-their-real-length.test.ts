@@ -94,7 +94,7 @@ describe('timers of a transaction at their real length', () => {
 
   const waited = async (startedAt: number) => (await env.currentTimeMs()) - startedAt;
 
-  it('a hold ends rejected after 24 hours, not before', async () => {
+  it('[P5] a hold ends rejected after 24 hours, not before', async () => {
     const trader = await trading.trader('1000.00');
     const { id, handle, startedAt } = await hold(trader);
     await env.sleep(23 * HOUR);

@@ -117,7 +117,7 @@ describe('the lockout timer at its real length', () => {
       args: [input],
     });
 
-  it('unlocks after fifteen minutes, not before', async () => {
+  it('[P1] unlocks after fifteen minutes, not before', async () => {
     const input = await lockSomebody();
     const before = await env.currentTimeMs();
     const handle = await start(input);
