@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import { DomainError, isDomainError } from '../domain/errors.ts';
 import { networkKey } from '../domain/network.ts';
 import type { Guards } from './guards.ts';
+import { createAccessLog } from './middleware/access-log.ts';
 import { securityHeaders } from './middleware/transport.ts';
 import { problemReply, validationError } from './problem.ts';
 import type { Cookie, Principal, Reply, RequestFacts, Route, RouteContext } from './route.ts';
@@ -24,6 +25,7 @@ export function createApp(deps: AppDeps): Express {
   app.disable('x-powered-by');
   app.set('etag', false);
   app.set('query parser', 'simple');
+  app.use(createAccessLog(deps));
   app.use(helmet(securityHeaders(deps.production)));
   app.use((req, res, next) => {
     const location = deps.transport(req);
@@ -72,10 +74,12 @@ const rawBody = express.raw({ type: () => true, limit: BODY_LIMIT });
 async function serve(deps: AppDeps, route: Route, req: Request, res: Response): Promise<void> {
   const facts = deps.requestFacts(req);
   const started = performance.now();
+  res.locals.route = route.path;
   let principal: Principal | undefined;
   let streaming: Promise<void> | undefined;
   try {
     principal = await admit(deps, route, req, facts);
+    res.locals.userId = principal?.userId;
     const raw = Buffer.isBuffer(req.body) ? req.body : Buffer.alloc(0);
     if (route.signed === true) await checkSignature(deps, route, req, raw, facts, principal);
     const context: RouteContext = {
@@ -97,20 +101,6 @@ async function serve(deps: AppDeps, route: Route, req: Request, res: Response): 
     // Of a stream its first byte is timed: how long somebody watches is no latency.
     deps.telemetry.observe({ method: route.method.toUpperCase(), route: route.path, status: res.statusCode, ms });
     await streaming;
-    deps.log.info(
-      {
-        requestId: facts.requestId,
-        method: req.method,
-        route: route.path,
-        status: res.statusCode,
-        ms: Math.round(performance.now() - started),
-        bytes: { in: Number(req.headers['content-length'] ?? 0), out: Number(res.getHeader('Content-Length') ?? 0) },
-        userId: principal?.userId,
-        ip: facts.ip,
-        userAgent: facts.userAgent,
-      },
-      'request',
-    );
   }
 }
 
@@ -200,7 +190,9 @@ function send(deps: AppDeps, res: Response, facts: RequestFacts, reply: Reply): 
     return;
   }
   res.setHeader('Content-Type', reply.contentType ?? 'application/json; charset=utf-8');
-  res.end(typeof reply.body === 'string' ? reply.body : JSON.stringify(reply.body));
+  const body = typeof reply.body === 'string' ? reply.body : JSON.stringify(reply.body);
+  res.setHeader('Content-Length', Buffer.byteLength(body));
+  res.end(body);
 }
 
 /** Sends the head at once and then what `write` writes, until it is done or the client is gone. */

@@ -8,11 +8,14 @@ const REQUEST_ID = /^[A-Za-z0-9._-]{8,64}$/;
 
 /**
  * Reads what every handler may know of a request. The client's address comes from `X-Forwarded-For` only as far as the
- * chain of configured proxies reaches; an IPv4-mapped IPv6 address is written as IPv4.
+ * chain of configured proxies reaches; an IPv4-mapped IPv6 address is written as IPv4. However often it is asked about one
+ * request, the answer is the same, and with it the id.
  */
 export function createRequestFacts({ trustedProxies }: { trustedProxies: readonly string[] }) {
   const trust = proxyAddr.compile([...trustedProxies]);
-  return (req: IncomingMessage): RequestFacts => {
+  const known = new WeakMap<IncomingMessage, RequestFacts>();
+
+  function read(req: IncomingMessage): RequestFacts {
     const header = (name: string): string | undefined => {
       const value = req.headers[name];
       return Array.isArray(value) ? value[0] : value;
@@ -27,6 +30,12 @@ export function createRequestFacts({ trustedProxies }: { trustedProxies: readonl
       header,
       cookie: (name) => cookies.get(name),
     };
+  }
+
+  return (req: IncomingMessage): RequestFacts => {
+    const facts = known.get(req) ?? read(req);
+    known.set(req, facts);
+    return facts;
   };
 }
 

@@ -89,8 +89,12 @@ export async function createFleet(wanted: {
   async function startApi(n: number): Promise<ApiMember> {
     const { child, output } = launch('api', 0);
     const url = await said(child, output, /"url":"(http:[^"]+)"/);
-    const client = createHttpClient(() => url);
-    return { name: `api ${n}`, url, api: behindProxy(client), kill: () => kill(child), output };
+    const api = behindProxy(createHttpClient(() => url));
+    // It listens before the keys are open, and until then every call that needs them is refused.
+    await eventually(async () => (await api.get('/api/health')).body.components.database.status === 'up', {
+      what: 'open keys',
+    });
+    return { name: `api ${n}`, url, api, kill: () => kill(child), output };
   }
 
   async function startWorker(n: number): Promise<Member> {
