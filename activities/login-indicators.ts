@@ -11,6 +11,7 @@ import type { LoginOutcomes } from './login-outcome.ts';
 export function createLoginIndicators(deps: ActivityDeps, outcomes: LoginOutcomes) {
   const causeOf = (login: LoginRecord) => ({
     ip: login.ip,
+    userAgent: login.userAgent,
     requestId: login.requestId,
     workflowId: `login:${login.id}`,
   });

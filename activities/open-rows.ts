@@ -76,6 +76,7 @@ export function openRowsOf({ keyring, queues, audit }: OpenRowsDeps) {
           bodyHash: found.body_hash,
           sessionId: found.session_id,
           ip: found.ip,
+          userAgent: found.user_agent,
           requestId: found.request_id ?? `reconcile-${sequence}`,
           submissionId: `reconcile-${sequence}`,
         },

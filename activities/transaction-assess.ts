@@ -82,6 +82,7 @@ export function createTransactionDecision(deps: ActivityDeps) {
       subject: { kind: 'transaction', id: request.transactionId },
       outcome: 'denied',
       ip: request.ip,
+      userAgent: request.userAgent,
       requestId: request.requestId,
       workflowId: `transaction:${request.transactionId}`,
       details: { accountId: request.accountId, type: request.type, code },
@@ -96,6 +97,7 @@ export function createTransactionDecision(deps: ActivityDeps) {
       subject: { kind: 'transaction', id: stored.id },
       outcome: stored.status === 'settled' ? 'success' : 'denied',
       ip: stored.ip,
+      userAgent: stored.user_agent,
       requestId: stored.request_id,
       workflowId: `transaction:${stored.id}`,
       details: {
@@ -230,6 +232,7 @@ function newRow(
     finished_at: status === 'settled' || status === 'rejected' ? moment.now.text : null,
     session_id: request.sessionId,
     ip: request.ip,
+    user_agent: request.userAgent,
     request_id: request.requestId,
     settings,
     virtual,

@@ -33,6 +33,8 @@ export function createTransactionEnding(deps: ActivityDeps) {
       actor,
       subject: { kind: 'transaction', id: row.id },
       outcome: action === 'transaction.settled' || action === 'transaction.approved' ? 'success' : 'denied',
+      ip: row.ip,
+      userAgent: row.user_agent,
       requestId: row.request_id,
       workflowId: `transaction:${row.id}`,
       details: { accountId: row.account_id, type: row.type, ...details },

@@ -72,7 +72,7 @@ export function createTransactionStepUp(deps: ActivityDeps, step: TransactionSte
       deps,
       row.user_id,
       isLive ? [{ kind: 'step_up_failed', key: `transaction:${row.id}:${code}`, details }] : [],
-      { workflowId: `transaction:${row.id}`, requestId: row.request_id },
+      { workflowId: `transaction:${row.id}`, ip: row.ip, userAgent: row.user_agent, requestId: row.request_id },
     );
     return {
       result: { kind: 'state' },

@@ -52,8 +52,8 @@ export function createAccountRoutes(deps: ApiDeps): Route[] {
     const lockoutId = await request(context);
     if (!(await gateway.signalUnlock(lockoutId))) {
       // No workflow waits: not started yet, or terminated. The lock is lifted here, and one that comes later finds it so.
-      const { requestId } = context.request;
-      await db.transaction((tx) => endLockout(tx, deps, { lockoutId, by: 'admin', requestId }));
+      const { ip, userAgent, requestId } = context.request;
+      await db.transaction((tx) => endLockout(tx, deps, { lockoutId, by: 'admin', ip, userAgent, requestId }));
     }
     const deadline = Date.now() + config.verdictTimeout;
     for (;;) {

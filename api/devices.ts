@@ -92,7 +92,7 @@ export function createDeviceRoutes({ config, db, keyring, audit }: ApiDeps): Rou
 
   async function revoke(context: RouteContext<z.output<typeof devicePath>>): Promise<Reply> {
     const { userId, sessionId, channel } = principalOf(context);
-    const { ip, requestId } = context.request;
+    const { ip, userAgent, requestId } = context.request;
     const { id } = context.params;
     const endsOwn = await db.transaction(async (tx) => {
       await run(tx, 'select 1 from app_user where id = $1 for no key update', [userId]);
@@ -100,7 +100,15 @@ export function createDeviceRoutes({ config, db, keyring, audit }: ApiDeps): Rou
       if (!(await revokeDevice(tx, userId, id))) throw unknownDevice();
       await audit.append(tx, event(context, 'device.revoked'));
       const actor = { kind: 'user', id: userId } as const;
-      await revokeSessions(tx, audit, { userId, onDevice: id, reason: 'device_revoked', actor, ip, requestId });
+      await revokeSessions(tx, audit, {
+        userId,
+        onDevice: id,
+        reason: 'device_revoked',
+        actor,
+        ip,
+        userAgent,
+        requestId,
+      });
       return own !== undefined;
     });
     return { status: 204, ...(endsOwn && channel === 'cookie' ? { cookies: [delivery.clearedSession()] } : {}) };

@@ -133,9 +133,9 @@ export function createIncidentRoutes({ db, audit, gateway, log }: ApiDeps): Rout
       handler: (context) => {
         const { userId } = principalOf(context);
         const { incidentId } = context.params;
-        const { requestId, ip } = context.request;
+        const { requestId, ip, userAgent } = context.request;
         return change(context, 'investigating', (tx) =>
-          takeUpLockedIncident(tx, { audit }, { incidentId, by: userId, requestId, ip }),
+          takeUpLockedIncident(tx, { audit }, { incidentId, by: userId, requestId, ip, userAgent }),
         );
       },
     }),
@@ -155,10 +155,14 @@ export function createIncidentRoutes({ db, audit, gateway, log }: ApiDeps): Rout
       handler: (context) => {
         const { userId } = principalOf(context);
         const { incidentId } = context.params;
-        const { requestId, ip } = context.request;
+        const { requestId, ip, userAgent } = context.request;
         const { resolution } = context.body;
         return change(context, 'resolved', (tx) =>
-          resolveLockedIncident(tx, { audit }, { incidentId, resolution, resolvedBy: userId, requestId, ip }),
+          resolveLockedIncident(
+            tx,
+            { audit },
+            { incidentId, resolution, resolvedBy: userId, requestId, ip, userAgent },
+          ),
         );
       },
     }),

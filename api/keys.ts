@@ -65,6 +65,7 @@ export function createKeyRoutes({ db, audit, gateway }: ApiDeps): Route[] {
       subject: { kind: 'key_rotation', id: rotation.id },
       outcome: 'success',
       ip: context.request.ip,
+      userAgent: context.request.userAgent,
       requestId: context.request.requestId,
     });
     return { status: 202, body: view(rotation) };

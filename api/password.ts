@@ -41,12 +41,12 @@ export function createPasswordRoutes(deps: ApiDeps): Route[] {
   async function change(context: RouteContext<unknown, unknown, z.output<typeof changeBody>>): Promise<Reply> {
     const { userId, sessionId } = principalOf(context);
     const { currentPassword, newPassword } = context.body;
-    const { ip, requestId } = context.request;
+    const { ip, userAgent, requestId } = context.request;
     const actor = { kind: 'user', id: userId } as const;
     const user = await credentialsById(db.fork(), userId);
     if (!(await countTry(sessionId))) {
       await db.transaction((tx) =>
-        revokeSessions(tx, audit, { userId, only: sessionId, reason: 'revoked', actor, ip, requestId }),
+        revokeSessions(tx, audit, { userId, only: sessionId, reason: 'revoked', actor, ip, userAgent, requestId }),
       );
       throw new DomainError('session_required', 'Too many wrong passwords: this session was ended.');
     }
@@ -67,7 +67,7 @@ export function createPasswordRoutes(deps: ApiDeps): Route[] {
       await run(tx, `update session set scope = 'full', password_tries = 0 where id = $1`, [sessionId]);
       await trace(tx, 'password.changed', userId, context.request, 'success');
       await revokeSessions(tx, audit, {
-        ...{ userId, actor, ip, requestId },
+        ...{ userId, actor, ip, userAgent, requestId },
         except: sessionId,
         reason: 'password_changed',
       });
@@ -127,7 +127,7 @@ export function createPasswordRoutes(deps: ApiDeps): Route[] {
     const user = await credentialsById(db.fork(), userId);
     requireGoodPassword(deps, newPassword, [user.email, user.fullName], '/newPassword');
     const hash = await passwords.hash(newPassword);
-    const { ip, requestId } = context.request;
+    const { ip, userAgent, requestId } = context.request;
     const actor = { kind: 'user', id: userId } as const;
     const lockoutId = await db.transaction(async (tx) => {
       await run(tx, 'select 1 from app_user where id = $1 for no key update', [userId]);
@@ -144,13 +144,13 @@ export function createPasswordRoutes(deps: ApiDeps): Route[] {
         [userId],
       );
       await trace(tx, 'password.reset', userId, context.request, 'success');
-      await notePasswordReset(tx, deps, { userId, tokenHashes: hashes, ip, requestId });
-      await revokeSessions(tx, audit, { userId, actor, ip, requestId, reason: 'password_reset' });
+      await notePasswordReset(tx, deps, { userId, tokenHashes: hashes, ip, userAgent, requestId });
+      await revokeSessions(tx, audit, { userId, actor, ip, userAgent, requestId, reason: 'password_reset' });
       await tellChanged(tx, userId, user.email);
       // The lock protected a password that is void now (docs/adr, "attempts are counted by reservation").
       const lockout = await activeLockoutOf(tx, userId);
       if (lockout === undefined) return undefined;
-      await endLockout(tx, deps, { lockoutId: lockout.id, by: 'password_reset', requestId });
+      await endLockout(tx, deps, { lockoutId: lockout.id, by: 'password_reset', ip, userAgent, requestId });
       return lockout.id;
     });
     if (lockoutId !== undefined) await tellLockout(lockoutId);

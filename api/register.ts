@@ -129,10 +129,10 @@ export function createRegisterRoutes(deps: ApiDeps): Route[] {
 
   function newAccount(tx: Tx, given: Registration, passwordHash: string | null, request: RequestFacts) {
     const { email, fullName, timeZone } = given;
-    const { ip, requestId } = request;
+    const { ip, userAgent, requestId } = request;
     const actor = { kind: 'anonymous' } as const;
     return createUser(tx, audit, {
-      ...{ email, fullName, timeZone, passwordHash, actor, ip, requestId },
+      ...{ email, fullName, timeZone, passwordHash, actor, ip, userAgent, requestId },
       role: 'customer',
       oneTime: false,
       confirmed: false,

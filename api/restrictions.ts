@@ -70,13 +70,13 @@ export function createRestrictionRoutes(deps: ApiDeps): Route[] {
     refuseOwn(context);
     const { user_id: userId } = context.params;
     const { userId: adminId } = principalOf(context);
-    const { ip, requestId } = context.request;
+    const { ip, userAgent, requestId } = context.request;
     const restriction = await db.transaction(async (tx) => {
       const owner = await lockForFreeze(tx, userId);
       if (owner === undefined) throw unknownAccount();
       const { reason } = context.body;
       const given = { origin: 'admin', restrictedBy: adminId, reason, details: {} } as const;
-      const cause = { actor: { kind: 'user', id: adminId }, ip, requestId } as const;
+      const cause = { actor: { kind: 'user', id: adminId }, ip, userAgent, requestId } as const;
       if ((await freeze(tx, { audit, outbox }, owner, given, cause)) === null) {
         throw new DomainError('already_restricted', 'This account is restricted already.');
       }
@@ -98,6 +98,7 @@ export function createRestrictionRoutes(deps: ApiDeps): Route[] {
         caseReference: body.step === 'identity_verified' ? body.caseReference : null,
         by: principalOf(context).userId,
         ip: request.ip,
+        userAgent: request.userAgent,
         requestId: request.requestId,
       });
       return { restriction: active, stepId: id };

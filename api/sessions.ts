@@ -77,9 +77,11 @@ export function createSessionRoutes({ config, db, keyring, audit }: ApiDeps): Ro
     reason: 'logout' | 'revoked',
   ): Promise<number> {
     const { userId } = principalOf(context);
-    const { ip, requestId } = context.request;
+    const { ip, userAgent, requestId } = context.request;
     const actor = { kind: 'user', id: userId } as const;
-    return db.transaction((tx) => revokeSessions(tx, audit, { userId, actor, ip, requestId, reason, ...which }));
+    return db.transaction((tx) =>
+      revokeSessions(tx, audit, { userId, actor, ip, userAgent, requestId, reason, ...which }),
+    );
   }
 
   async function revoke(context: RouteContext<z.output<typeof sessionPath>>): Promise<Reply> {

@@ -69,7 +69,11 @@ export function createStepUpRoutes(deps: ApiDeps): Route[] {
         const triesLeft = Math.max(0, MAX_FACTOR_ATTEMPTS - (await failedTries(tx, challenge)));
         const exhausted = { kind: 'factor_exhausted', key: `step-up:${sessionId}`, details: { sessionId } } as const;
         const found = triesLeft === 0 ? [exhausted] : [];
-        const { restrictions } = await recordIndicators(tx, { audit, outbox }, userId, found, { ip, requestId });
+        const { restrictions } = await recordIndicators(tx, { audit, outbox }, userId, found, {
+          ip,
+          userAgent,
+          requestId,
+        });
         return { passed: false as const, triesLeft, restrictions };
       }
       // The time of the attempt, not of this request: a code that was used does not get fresher by being sent again.

@@ -87,6 +87,7 @@ export function createTransactionRoutes(deps: ApiDeps): Route[] {
           accountId: await accountOf(userId),
           sessionId: principal.sessionId,
           ip: context.request.ip,
+          userAgent: context.request.userAgent,
           requestId: context.request.requestId,
           submissionId,
         },

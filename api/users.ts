@@ -67,6 +67,7 @@ export function createUserRoutes(deps: ApiDeps): Route[] {
   const acting = (context: RouteContext) => ({
     actor: { kind: 'user', id: principalOf(context).userId } as const,
     ip: context.request.ip,
+    userAgent: context.request.userAgent,
     requestId: context.request.requestId,
   });
 

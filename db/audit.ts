@@ -17,6 +17,13 @@ export interface AuditEvent {
   details?: Record<string, unknown>;
 }
 
+/** Where a request came from, as its audit entries record it. */
+export interface RequestTrace {
+  ip: string | null;
+  userAgent: string | null;
+  requestId: string;
+}
+
 /**
  * Writes audit entries in the caller's own transaction, so that a change and its trace commit together or not at all. The
  * sealer chains them afterwards. The key of the entry's HMAC is kept outside the database: whoever holds only the

@@ -1,6 +1,6 @@
 import { type IncidentCause, type IncidentStatus, type Severity, severityOf } from '../domain/incident.ts';
 import { uuidV7 } from '../security/uuid.ts';
-import type { AuditLog } from './audit.ts';
+import type { AuditLog, RequestTrace } from './audit.ts';
 import { oneRow, row, run, type Tx } from './sql.ts';
 
 export interface OpenIncident {
@@ -140,9 +140,9 @@ export function lockIncident(tx: Tx, incidentId: string): Promise<LockedIncident
 export async function takeUpLockedIncident(
   tx: Tx,
   { audit }: { audit: AuditLog },
-  given: { incidentId: string; by: string; requestId: string; ip: string | null },
+  given: { incidentId: string; by: string } & RequestTrace,
 ): Promise<void> {
-  const { incidentId, by, requestId, ip } = given;
+  const { incidentId, by, requestId, ip, userAgent } = given;
   await run(tx, `update incident set status = 'investigating', assigned_to = $2 where id = $1`, [incidentId, by]);
   await addIncidentEvent(tx, {
     incidentId,
@@ -158,6 +158,7 @@ export async function takeUpLockedIncident(
     outcome: 'success',
     requestId,
     ip,
+    userAgent,
   });
 }
 
@@ -168,6 +169,7 @@ export interface ResolveIncident {
   resolvedBy: string | null;
   requestId?: string | null;
   ip?: string | null;
+  userAgent?: string | null;
 }
 
 /** Resolves an incident that the caller has locked and knows to be unresolved. */
@@ -192,6 +194,7 @@ export async function resolveLockedIncident(tx: Tx, { audit }: { audit: AuditLog
     subject: { kind: 'incident', id: incidentId },
     outcome: 'success',
     ip: given.ip ?? null,
+    userAgent: given.userAgent ?? null,
     requestId: given.requestId ?? null,
   });
 }

@@ -54,7 +54,13 @@ export async function activeLockoutOf(tx: Tx, userId: string): Promise<Lockout |
 export async function endLockout(
   tx: Tx,
   { audit }: { audit: AuditLog },
-  given: { lockoutId: string; by: UnlockedBy; requestId?: string | null },
+  given: {
+    lockoutId: string;
+    by: UnlockedBy;
+    ip?: string | null;
+    userAgent?: string | null;
+    requestId?: string | null;
+  },
 ): Promise<UnlockedBy> {
   const lockout = await lockoutById(tx, given.lockoutId);
   if (lockout === undefined) throw new Error('an ended lockout must exist');
@@ -78,6 +84,8 @@ export async function endLockout(
       actor: by === 'admin' && lockout.requestedBy ? { kind: 'user', id: lockout.requestedBy } : { kind: 'system' },
       subject: subjectOf(lockout),
       outcome: 'success',
+      ip: given.ip ?? null,
+      userAgent: given.userAgent ?? null,
       requestId: given.requestId ?? null,
       workflowId: `lockout:${given.lockoutId}`,
       details: { lockoutId: given.lockoutId, by },

@@ -4,7 +4,7 @@ import { assertNextStep, RECOVERY_STEPS, type RecoveryStep } from '../domain/res
 import type { Keyring } from '../security/keyring.ts';
 import { hashToken, newOpaqueToken } from '../security/tokens.ts';
 import { uuidV7 } from '../security/uuid.ts';
-import type { AuditLog } from './audit.ts';
+import type { AuditLog, RequestTrace } from './audit.ts';
 import { loginSubject } from './login-subject.ts';
 import { removeAllFactors } from './owned-factors.ts';
 import { liftRestriction, lockForFreeze, type Restriction, type RestrictionDeps } from './restrictions.ts';
@@ -57,7 +57,7 @@ export async function requestRecoveryStep(
   tx: Tx,
   { audit }: { audit: AuditLog },
   restriction: Restriction,
-  given: { step: RecoveryStep; caseReference: string | null; by: string; ip: string | null; requestId: string },
+  given: { step: RecoveryStep; caseReference: string | null; by: string } & RequestTrace,
 ): Promise<string> {
   // Requests, and what the workflow makes of them, come one after the other.
   await lockForFreeze(tx, restriction.userId);
@@ -78,6 +78,7 @@ export async function requestRecoveryStep(
     subject: { kind: 'user', id: restriction.userId },
     outcome: 'success',
     ip: given.ip,
+    userAgent: given.userAgent,
     requestId: given.requestId,
     details: { restrictionId: restriction.id, step: given.step, caseReference: given.caseReference },
   });
@@ -185,7 +186,7 @@ export async function carryOut(
 export async function notePasswordReset(
   tx: Tx,
   { audit }: { audit: AuditLog },
-  given: { userId: string; tokenHashes: Buffer[]; ip: string | null; requestId: string },
+  given: { userId: string; tokenHashes: Buffer[] } & RequestTrace,
 ): Promise<void> {
   const done = await row<{ restriction_id: string }>(
     tx,
@@ -201,6 +202,7 @@ export async function notePasswordReset(
     subject: { kind: 'user', id: given.userId },
     outcome: 'success',
     ip: given.ip,
+    userAgent: given.userAgent,
     requestId: given.requestId,
     details: { restrictionId: done.restriction_id },
   });

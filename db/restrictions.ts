@@ -16,6 +16,7 @@ export interface RestrictionDeps {
 export interface Cause {
   actor: AuditEvent['actor'];
   ip?: string | null;
+  userAgent?: string | null;
   requestId?: string | null;
   workflowId?: string | null;
 }
@@ -99,8 +100,8 @@ export async function freeze(
     outcome: 'success',
     details: { restrictionId: id, origin: given.origin, reason: given.reason, ...given.details },
   });
-  const { actor, ip, requestId } = cause;
-  const by = { actor, ip: ip ?? null, requestId: requestId ?? null };
+  const { actor, ip, userAgent, requestId } = cause;
+  const by = { actor, ip: ip ?? null, userAgent: userAgent ?? null, requestId: requestId ?? null };
   await revokeSessions(tx, audit, { userId: owner.id, reason: 'restricted', ...by });
   await revokeAllSigningKeys(tx, { audit }, { userId: owner.id, reason: 'restricted', by });
   // A link that lies in a mailbox must not be a way in, or a step of the recovery.

@@ -22,6 +22,7 @@ export interface Revocation {
     | 'abandoned';
   actor: AuditEvent['actor'];
   ip?: string | null;
+  userAgent?: string | null;
   requestId?: string | null;
 }
 
@@ -42,6 +43,7 @@ export async function revokeSessions(tx: Tx, audit: AuditLog, given: Revocation)
     subject: { kind: 'user', id: given.userId },
     outcome: 'success',
     ip: given.ip ?? null,
+    userAgent: given.userAgent ?? null,
     requestId: given.requestId ?? null,
     details: { sessions: ended.map(({ id }) => id).sort(), reason: given.reason },
   });

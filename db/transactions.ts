@@ -41,6 +41,7 @@ export interface TransactionRow {
   finished_at: string | null;
   session_id: string | null;
   ip: string | null;
+  user_agent: string | null;
   request_id: string | null;
   settings: object;
   virtual: { at: string; outsideFeatures: boolean } | null;
@@ -52,7 +53,7 @@ export interface TransactionRow {
 const COLUMNS = `id, user_id, account_id, type, instrument_id, quantity, price_limit, price, amount, currency, category,
   counterparty, counterparty_account_id, encode(body_hash, 'hex') as body_hash, status, code, score, rule_set_version,
   reasons, features, hold_after_step_up, methods, first_status, first_body, t, created_at, step_up_expires_at, held_at,
-  review_by, required_approvals, cancel_requested_at, finished_at, session_id, host(ip) as ip, request_id, settings, virtual,
+  review_by, required_approvals, cancel_requested_at, finished_at, session_id, host(ip) as ip, user_agent, request_id, settings, virtual,
   (extract(epoch from t) * 1000000)::bigint as t_micros,
   (extract(epoch from review_by) * 1000000)::bigint as review_by_micros`;
 
@@ -76,10 +77,11 @@ export async function insertTransaction(tx: Tx, value: NewTransaction): Promise<
     `insert into transaction (id, user_id, account_id, type, instrument_id, quantity, price_limit, price, amount, currency,
        category, counterparty, counterparty_account_id, body_hash, status, code, score, rule_set_version, reasons, features,
        hold_after_step_up, methods, first_status, first_body, t, created_at, step_up_expires_at, held_at, review_by,
-       required_approvals, finished_at, session_id, ip, request_id, settings, virtual, device_id)
+       required_approvals, finished_at, session_id, ip, request_id, settings, virtual, device_id,
+       user_agent)
      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, decode($14, 'hex'), $15, $16, $17, $18, $19::jsonb,
        $20::jsonb, $21, $22::jsonb, $23, $24::json, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35::jsonb, $36::jsonb,
-       (select device_id from session where id = $32))`,
+       (select device_id from session where id = $32), $37)`,
     [
       value.id,
       value.user_id,
@@ -117,6 +119,7 @@ export async function insertTransaction(tx: Tx, value: NewTransaction): Promise<
       value.request_id,
       JSON.stringify(value.settings),
       value.virtual === null ? null : JSON.stringify(value.virtual),
+      value.user_agent,
     ],
   );
 }

@@ -24,6 +24,7 @@ export interface UserAdministrationDeps {
 export interface Acting {
   actor: AuditEvent['actor'];
   ip?: string | null;
+  userAgent?: string | null;
   requestId?: string | null;
 }
 
@@ -65,6 +66,7 @@ export function createUserAdministration({ db, audit, passwords, outbox }: UserA
       subject: { kind: 'user', id: userId },
       outcome: 'success',
       ip: by.ip ?? null,
+      userAgent: by.userAgent ?? null,
       requestId: by.requestId ?? null,
       details,
     });

@@ -17,6 +17,7 @@ export interface NewUser {
   confirmed: boolean;
   actor: AuditEvent['actor'];
   ip?: string | null;
+  userAgent?: string | null;
   requestId?: string | null;
 }
 
@@ -69,6 +70,7 @@ export async function createUser(tx: Tx, audit: AuditLog, given: NewUser): Promi
     subject: { kind: 'user', id },
     outcome: 'success',
     ip: given.ip ?? null,
+    userAgent: given.userAgent ?? null,
     requestId: given.requestId ?? null,
     details: { role: given.role, accountId, confirmed: given.confirmed },
   });

@@ -155,6 +155,7 @@ export interface TransactionRequest {
   bodyHash: string;
   sessionId: string | null;
   ip: string | null;
+  userAgent: string | null;
   requestId: string;
   /** Random per HTTP request: tells the call that started the workflow from those that met it under the same key. */
   submissionId: string;

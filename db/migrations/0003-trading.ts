@@ -88,6 +88,7 @@ export class Trading extends Migration {
         device_id uuid,
         session_id uuid,
         ip inet,
+        user_agent text,
         request_id text,
         settings jsonb not null,
         virtual jsonb,

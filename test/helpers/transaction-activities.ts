@@ -44,6 +44,7 @@ export function transactionInput(
       bodyHash: '00'.repeat(32),
       sessionId: null,
       ip: null,
+      userAgent: null,
       requestId: 'test-request',
       submissionId: randomUUID(),
       ...more,
