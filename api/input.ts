@@ -1,12 +1,16 @@
 import { z } from 'zod';
 import { isTimeZone } from '../domain/local-time.ts';
 
-/** Text that PostgreSQL and RFC 8785 can hold: well-formed Unicode without U+0000, trimmed. */
-export function textInput(min: number, max: number) {
-  return z
+/** Text that PostgreSQL and RFC 8785 can hold: well-formed Unicode without U+0000. */
+const plainText = (max: number) =>
+  z
     .string()
     .max(max)
-    .refine((text) => text.isWellFormed() && !text.includes('\0'), 'must be well-formed Unicode without U+0000')
+    .refine((text) => text.isWellFormed() && !text.includes('\0'), 'must be well-formed Unicode without U+0000');
+
+/** Text as people write it, trimmed. */
+export function textInput(min: number, max: number) {
+  return plainText(max)
     .transform((text) => text.trim())
     .refine((text) => text.length >= min, `must have at least ${min} character(s)`);
 }
@@ -20,7 +24,7 @@ export const emailInput = z
   .describe('E-mail address');
 
 /** A password as somebody types it to sign in; what a new one must be like is the policy's to say. */
-export const passwordInput = z.string().min(1).max(1024).describe('Password');
+export const passwordInput = plainText(1024).min(1).describe('Password');
 
 export const timeZoneInput = z
   .string()

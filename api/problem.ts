@@ -67,6 +67,10 @@ function refusalOf(error: unknown): DomainError | undefined {
       ? new DomainError('malformed_body', 'The body is larger than 64 KiB.')
       : new DomainError('malformed_body', 'The body is not well-formed JSON in UTF-8.');
   }
+  // The router's own, about a path whose escapes are no UTF-8.
+  if (error instanceof URIError && 'status' in error && error.status === 400) {
+    return new DomainError('not_found', 'There is nothing at this address.');
+  }
   if (error instanceof FieldDecryptionError && error.code === 'unknown_key') {
     return new DomainError('keys_unavailable', 'A key was made a moment ago and is being loaded; try again.', {
       retryAfter: 1,

@@ -74,7 +74,11 @@ export async function startWorkerProcess({ config, log, workflowBundle, schedule
 
   const noteSecrets = (keyring: Keyring) =>
     db.transaction((tx) =>
-      noteOutsideSecrets(tx, keyring, { SESSION_SECRET: config.sessionSecret, SMTP_URL: config.smtpUrl }),
+      noteOutsideSecrets(tx, keyring, {
+        SESSION_SECRET: config.sessionSecret,
+        SMTP_URL: config.smtpUrl,
+        BACKUP_S3_SECRET_ACCESS_KEY: config.backupS3?.secretAccessKey,
+      }),
     );
 
   /** One life of the Temporal workers, from the connection to their end. */

@@ -176,7 +176,7 @@ test('new staff enrol an authenticator and replace their one-time password on th
   await page.getByText('Live', { exact: true }).waitFor();
 });
 
-test('a wrong password is answered in words; what somebody named himself is text and nothing else', async () => {
+test('[H11] a wrong password is answered in words; what somebody named himself is text and nothing else', async () => {
   await page.goto(stack.url);
   await page.getByLabel('E-mail address').fill('nobody@example.com');
   await page.getByLabel('Password', { exact: true }).fill('wrong and long enough');

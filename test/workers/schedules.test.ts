@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { row } from '../../db/sql.ts';
 import { ensureSchedules } from '../../workers/schedules.ts';
 import { taskQueues } from '../../workflows/contract.ts';
 import { eventually } from '../helpers/eventually.ts';
@@ -34,4 +35,27 @@ test('booting again changes nothing, keeps a pause, and brings an altered schedu
   const { spec, state } = await scheduleOf('reconcile').describe();
   expect(spec.intervals).toMatchObject([{ every: 60_000 }]);
   expect(state).toMatchObject({ paused: true, note: 'an operator looks into something' });
+});
+
+test('[C8] all keys are renewed at 03:00 on the first of every month, by the schedule in Temporal', async () => {
+  const { info, action } = await scheduleOf('key-rotation').describe();
+  expect(action).toMatchObject({ workflowType: 'keyRotation', args: [{ scope: 'all', trigger: 'schedule' }] });
+  const due = info.nextActionTimes;
+  expect(due.length).toBeGreaterThan(5);
+  for (const [n, time] of due.entries()) {
+    expect(time.toISOString()).toMatch(/-01T03:00:00\.000Z$/);
+    const before = due[n - 1];
+    if (before !== undefined) expect((time.getUTCMonth() - before.getUTCMonth() + 12) % 12).toBe(1);
+  }
+  await scheduleOf('key-rotation').trigger();
+  const rotation = await eventually(
+    () =>
+      row<{ workflow_id: string; scope: string }>(
+        stack.db.fork(),
+        `select workflow_id, scope from key_rotation where trigger = 'schedule' and status = 'running'`,
+      ),
+    { what: 'a rotation' },
+  );
+  expect(rotation.scope).toBe('all');
+  await stack.temporal.workflow.getHandle(rotation.workflow_id).cancel();
 });

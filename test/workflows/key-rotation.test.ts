@@ -12,6 +12,7 @@ import { uuidV7 } from '../../security/uuid.ts';
 import { type KeyRotationInput, taskQueues, workflowIds } from '../../workflows/contract.ts';
 import { eventually } from '../helpers/eventually.ts';
 import type { SignedIn } from '../helpers/people.ts';
+import { issueSigningKey } from '../helpers/signing.ts';
 import { createStack, type Stack } from '../helpers/stack.ts';
 import { createWorkerChild } from '../helpers/worker-child.ts';
 
@@ -297,12 +298,16 @@ describe('[C8] a rotation of keys', () => {
         stack.ownerDb.fork(),
         `select title, status from incident where cause = 'secret_age' and subject_id = 'SESSION_SECRET'`,
       );
+    const { keyId } = await issueSigningKey(stack.api, owner.token);
     await run(stack.ownerDb.fork(), `update outside_secret set since = now() - interval '40 days'`);
     await run(stack.ownerDb.fork(), `update signing_key set created_at = now() - interval '40 days'`);
     await (await start({ scope: 'session' })).handle.result();
     expect(await secrets()).toEqual([
       { title: 'SESSION_SECRET is 40 days old: change it where it comes from', status: 'open' },
     ]);
+    // The owner of a signing key is written to: nobody else knows its secret.
+    const letter = await stack.mail.waitFor(owner.email, { subject: /signing key/ });
+    expect(letter.text).toContain(`Your request-signing key ${keyId} is 40 days old.`);
     const [shown] = (await stack.api.get('/api/admin/keys', { token: admin.token })).body.secrets;
     expect(shown).toMatchObject({ name: 'SESSION_SECRET', ageDays: 40 });
     await run(stack.ownerDb.fork(), 'update outside_secret set since = now()');
