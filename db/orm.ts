@@ -13,28 +13,30 @@ export interface OrmOptions {
   log?: (message: string) => void;
 }
 
-/** Milliseconds (customer row C10). */
+/** Times in milliseconds (customer row C10). */
 export interface PoolLimits {
+  /** Connections that stay open once they were needed; those above are closed when they fall idle. */
+  readonly kept: number;
   /** How long to wait for a connection. */
   readonly acquireTimeout: number;
-  /** When an unused connection is closed. */
+  /** When an unused connection above `kept` is closed. */
   readonly idleTimeout: number;
   readonly statementTimeout: number;
 }
 
-const LIMITS: PoolLimits = { acquireTimeout: 5_000, idleTimeout: 30_000, statementTimeout: 15_000 };
+const LIMITS: PoolLimits = { kept: 0, acquireTimeout: 5_000, idleTimeout: 30_000, statementTimeout: 15_000 };
 
 /**
  * Connects MikroORM as the application's role. Statements are limited to 15 s unless told otherwise, lock waits to 2 s
  * (retryable), and idle transactions to 30 s, so that a stuck peer cannot hold the pool.
  */
 export async function createOrm(options: OrmOptions) {
-  const { acquireTimeout, idleTimeout, statementTimeout } = options.limits ?? LIMITS;
+  const { kept, acquireTimeout, idleTimeout, statementTimeout } = options.limits ?? LIMITS;
   let pool: Pool | undefined;
   const orm = await MikroORM.init({
     clientUrl: options.databaseUrl,
     entities,
-    pool: { min: 0, max: options.poolMax, idleTimeoutMillis: idleTimeout },
+    pool: { min: Math.min(kept, options.poolMax), max: options.poolMax, idleTimeoutMillis: idleTimeout },
     driverOptions: {
       application_name: options.applicationName,
       connectionTimeoutMillis: acquireTimeout,

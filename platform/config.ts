@@ -1,8 +1,25 @@
-import { createSecretKey, type KeyObject } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 import { resolve } from 'node:path';
-import proxyAddr from 'proxy-addr';
 import { z } from 'zod';
 import { isTimeZone } from '../domain/local-time.ts';
+import {
+  address,
+  decimal,
+  directory,
+  duration,
+  files,
+  flag,
+  identifier,
+  integer,
+  keyBytes,
+  origin,
+  origins,
+  postgresUrl,
+  proxies,
+  secret,
+  text,
+  urlOf,
+} from './config-values.ts';
 import type { S3Settings } from './s3-client.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -19,71 +36,6 @@ export class ConfigError extends Error {
     this.problems = problems;
   }
 }
-
-const UNIT_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
-
-/** Parses `90s`, `15m`, `24h`, `7d` or `500ms` to milliseconds; undefined for anything else, zero included. */
-export function parseDuration(text: string): number | undefined {
-  const match = /^([1-9]\d{0,8})(ms|s|m|h|d)$/.exec(text);
-  return match ? Number(match[1]) * UNIT_MS[match[2] as keyof typeof UNIT_MS] : undefined;
-}
-
-const text = z.string();
-const duration = text.transform((value, ctx) => {
-  const ms = parseDuration(value);
-  if (ms !== undefined) return ms;
-  ctx.addIssue('write a duration above zero as 90s, 15m, 24h or 7d');
-  return z.NEVER;
-});
-const integer = (min: number, max: number) =>
-  text
-    .regex(/^\d{1,9}$/, `write a whole number from ${min} to ${max}`)
-    .transform(Number)
-    .refine((n) => n >= min && n <= max, `write a whole number from ${min} to ${max}`);
-const flag = text
-  .regex(/^(1|0|true|false|on|off)$/i, 'write 1 or 0')
-  .transform((value) => /^(1|true|on)$/i.test(value));
-const decimal = text.regex(/^(0|[1-9]\d{0,14})(\.\d{1,8})?$/, 'write a decimal amount, for instance 10000 or 2500.50');
-const address = text.regex(/^[^\s/:]+:\d{1,5}$|^\[[0-9a-f:]+\]:\d{1,5}$/i, 'write host:port');
-const urlOf = (protocols: readonly string[], example: string) =>
-  text.refine((value) => URL.canParse(value) && protocols.includes(new URL(value).protocol), `write ${example}`);
-const postgresUrl = urlOf(['postgresql:', 'postgres:'], 'postgresql://user:password@host:5432/database');
-const origin = urlOf(['http:', 'https:'], 'an origin such as https://trade.example.com').transform(
-  (value) => new URL(value).origin,
-);
-const origins = text.transform((value, ctx) => {
-  const list = value.split(',').flatMap((part) => part.trim() || []);
-  if (list.every((one) => URL.canParse(one) && new URL(one).origin === one)) return list;
-  ctx.addIssue('write origins separated by commas, for instance https://app.example.com');
-  return z.NEVER;
-});
-const identifier = text.regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, 'use letters, digits, dot, dash and underscore');
-const directory = text.transform((value) => resolve(value));
-const secret = text.min(32, 'use at least 32 characters, for instance from: openssl rand -base64 48');
-
-/** Secret bytes are kept as a KeyObject: it is fast to reuse, and neither a log line nor JSON.stringify shows it. */
-const keyBytes = (accepts: (length: number) => boolean, how: string) =>
-  text.transform((value, ctx): KeyObject => {
-    const bytes = Buffer.from(value, 'base64');
-    if (/^[A-Za-z0-9+/_-]+={0,2}$/.test(value) && accepts(bytes.length)) return createSecretKey(bytes);
-    ctx.addIssue(how);
-    return z.NEVER;
-  });
-
-const proxies = text.transform((value, ctx) => {
-  const list = value.split(',').flatMap((part) => part.trim() || []);
-  try {
-    proxyAddr.compile(list);
-    return list;
-  } catch {
-    ctx.addIssue('write addresses or networks separated by commas, for instance 10.0.0.0/8,loopback');
-    return z.NEVER;
-  }
-});
-
-const files = text.transform((value) =>
-  value.split(',').flatMap((part) => (part.trim() ? [resolve(part.trim())] : [])),
-);
 
 interface Field<S extends z.ZodType = z.ZodType> {
   readonly env: string;
@@ -107,6 +59,7 @@ const FIELDS = {
   databaseUrl: required('DATABASE_URL', postgresUrl),
   databaseOwnerUrl: optional('DATABASE_OWNER_URL', postgresUrl),
   poolMax: field('DB_POOL_MAX', integer(2, 30), '30'),
+  poolKept: field('DB_POOL_KEPT', integer(0, 30), '20'),
   poolAcquireTimeout: field('DB_ACQUIRE_TIMEOUT', duration, '5s'),
   poolIdleTimeout: field('DB_IDLE_TIMEOUT', duration, '30s'),
   poolStatementTimeout: field('DB_STATEMENT_TIMEOUT', duration, '15s'),
@@ -249,8 +202,14 @@ export type Config = Readonly<
     /** Where backups are copied to; undefined without. */
     backupS3: S3Settings | undefined;
     temporalTls: TlsFiles | undefined;
-    /** Times in milliseconds. At most 30 connections, so that several processes stay below max_connections. */
-    dbPool: Readonly<{ max: number; acquireTimeout: number; idleTimeout: number; statementTimeout: number }>;
+    /** Times in milliseconds. 20 connections and 10 more under load, so that several processes stay below max_connections. */
+    dbPool: Readonly<{
+      max: number;
+      kept: number;
+      acquireTimeout: number;
+      idleTimeout: number;
+      statementTimeout: number;
+    }>;
   }
 >;
 
@@ -340,8 +299,15 @@ export function loadConfig(env: Environment): Config {
 function assemble(parsed: Parsed, env: Environment, production: boolean): Config {
   const { publicOrigin, encryptionPassphrase, encryptionKey, mailDirGiven, ...afterSecrets } = parsed;
   const { temporalTlsEnabled, temporalTlsCa, temporalTlsCert, temporalTlsKey, ...afterTls } = afterSecrets;
-  const { temporalTlsServerName, poolMax, poolAcquireTimeout, poolIdleTimeout, poolStatementTimeout, ...plain } =
-    afterTls;
+  const {
+    temporalTlsServerName,
+    poolMax,
+    poolKept,
+    poolAcquireTimeout,
+    poolIdleTimeout,
+    poolStatementTimeout,
+    ...plain
+  } = afterTls;
   const { backupDirGiven, backupS3Endpoint, backupS3Bucket, backupS3Region, backupS3Prefix, ...afterBackup } = plain;
   const { backupS3AccessKeyId, backupS3SecretAccessKey, ...rest } = afterBackup;
   const usesTls = temporalTlsEnabled || temporalTlsCa !== undefined || temporalTlsCert !== undefined;
@@ -371,6 +337,7 @@ function assemble(parsed: Parsed, env: Environment, production: boolean): Config
       : undefined,
     dbPool: {
       max: poolMax,
+      kept: poolKept,
       acquireTimeout: poolAcquireTimeout,
       idleTimeout: poolIdleTimeout,
       statementTimeout: poolStatementTimeout,

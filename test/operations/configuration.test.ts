@@ -5,10 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { readSecretFiles } from '../../cli/secret-files.ts';
-import { createOrm } from '../../db/orm.ts';
-import { rows } from '../../db/sql.ts';
 import { ConfigError, configurationVariables, loadConfig } from '../../platform/config.ts';
-import { createDatabase } from '../helpers/database.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const SOURCES = [
@@ -161,44 +158,5 @@ describe('[C6] secrets from files', () => {
 
   it('nothing but known variables is read from files', () => {
     expect(readSecretFiles({ PATH_FILE: file('x'), NODE_OPTIONS_FILE: file('x') })).toEqual({});
-  });
-});
-
-describe('[C10] the database pool', () => {
-  it('has at most 30 connections, and the limits of time that the configuration says', async () => {
-    const database = await createDatabase();
-    const { dbPool } = loadConfig({
-      ...complete,
-      DB_POOL_MAX: '2',
-      DB_ACQUIRE_TIMEOUT: '400ms',
-      DB_STATEMENT_TIMEOUT: '1s',
-    });
-    const db = await createOrm({
-      databaseUrl: database.url,
-      poolMax: dbPool.max,
-      limits: dbPool,
-      applicationName: 'test',
-    });
-    try {
-      expect(loadConfig(complete).dbPool).toEqual({
-        max: 30,
-        acquireTimeout: 5_000,
-        idleTimeout: 30_000,
-        statementTimeout: 15_000,
-      });
-      const sleeping = [1, 2].map(() => rows(db.fork(), 'select pg_sleep(5)'));
-      const ended = Promise.allSettled(sleeping);
-      const started = performance.now();
-      await expect(rows(db.fork(), 'select 1')).rejects.toThrow(/timeout/i);
-      expect(performance.now() - started).toBeLessThan(900);
-      for (const one of await ended)
-        expect(one).toMatchObject({
-          status: 'rejected',
-          reason: { message: expect.stringMatching(/statement timeout/) },
-        });
-    } finally {
-      await db.close();
-      await database.close();
-    }
   });
 });

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { ConfigError, loadConfig, loadMigrationConfig, parseDuration } from '../../platform/config.ts';
+import { ConfigError, loadConfig, loadMigrationConfig } from '../../platform/config.ts';
+import { parseDuration } from '../../platform/config-values.ts';
 
 const base64Key = randomBytes(32).toString('base64');
 const development = {
