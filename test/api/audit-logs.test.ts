@@ -49,7 +49,7 @@ describe('the audit log over HTTP', () => {
   const list = async (query: string, token = auditor.token) => stack.api.get(`${PATH}?${query}`, { token });
   const numbers = (items: Item[]) => items.map((item) => item.details.n);
 
-  it('pages through everything that matches once, newest first, with the place in the chain', async () => {
+  it('[S7] [A2] pages through everything that matches once, newest first, with the place in the chain', async () => {
     await eventually(async () =>
       (await list('action=test.counted')).body.items.every((item: Item) => item.seq !== null),
     );
@@ -68,7 +68,7 @@ describe('the audit log over HTTP', () => {
     for (const item of seen) expect(item.hash).toMatch(/^[0-9a-f]{64}$/);
   });
 
-  it('filters by actor, subject, action and time', async () => {
+  it('[S7] filters by actor, subject, action and time', async () => {
     const all: Item[] = (await list(`actor=${actor}`)).body.items;
     expect(numbers(all)).toEqual([6, 5, 4, 3, 2, 1, 0]);
     expect(numbers((await list('subject=thing-4')).body.items)).toEqual([4]);
@@ -128,7 +128,7 @@ describe('the audit log over HTTP', () => {
     expect((await stack.api.post(`${PATH}/verify-chain`)).status).toBe(401);
   });
 
-  it('verifies the chain and leaves a trace of it', async () => {
+  it('[A3] [S8] verifies the chain and leaves a trace of it', async () => {
     const answer = await stack.api.post(`${PATH}/verify-chain`, {}, { token: auditor.token });
     expect(answer.status).toBe(200);
     expect(answer.body).toMatchObject({ valid: true, checked: expect.any(Number), unsealed: expect.any(Number) });
@@ -161,7 +161,7 @@ describe('the audit log over HTTP', () => {
     expect(ended).not.toHaveProperty('valid');
   });
 
-  it('names the first bad entry of a tampered log and opens one critical incident', async () => {
+  it('[S8] names the first bad entry of a tampered log and opens one critical incident', async () => {
     const [victim] = (await list('subject=thing-3')).body.items as Item[];
     for (const statement of [
       'alter table audit_entry disable trigger user',

@@ -38,7 +38,7 @@ const get = (path: string, token = admin.token) => stack.api.get(path, { token }
 const post = (path: string, body: unknown, token = admin.token) => stack.api.post(path, body, { token });
 
 describe('the list', () => {
-  test('pages through everything once, newest first', async () => {
+  test('[S4] [P10] pages through everything once, newest first', async () => {
     const opened: string[] = [];
     for (let n = 0; n < 5; n += 1) opened.push(await open());
     const seen: string[] = [];
@@ -52,7 +52,7 @@ describe('the list', () => {
     expect(seen).toEqual(opened.toReversed());
   });
 
-  test('filters by status and severity', async () => {
+  test('[S4] [P8] filters by status and severity', async () => {
     const high = await open('login_escalated');
     const resolved = await open('audit_failure');
     await post(`${PATH}/${resolved}/resolve`, { resolution: 'done' });
@@ -74,7 +74,7 @@ describe('the list', () => {
 });
 
 describe('one incident', () => {
-  test('comes with its timeline', async () => {
+  test('[P10] comes with its timeline', async () => {
     const id = await open();
     expect(await get(`${PATH}/${id}`)).toMatchObject({
       status: 200,
@@ -87,7 +87,7 @@ describe('one incident', () => {
     expect(await get(`${PATH}/1`)).toMatchObject({ status: 400, body: { code: 'validation_failed' } });
   });
 
-  test('moves from open to investigating to resolved and never back, each step with its audit entry', async () => {
+  test('[P9] [S5] moves from open to investigating to resolved and never back, each step with its audit entry', async () => {
     const id = await open();
     expect(await post(`${PATH}/${id}/investigate`, {})).toMatchObject({ status: 200 });
     expect(await post(`${PATH}/${id}/investigate`, {}, reviewer.token)).toMatchObject({

@@ -52,7 +52,7 @@ const staleFactor = (userId: string) =>
   ]);
 
 describe('a profile', () => {
-  it('[F1] [F2] [F3] [F4] [F10] is shown to its owner masked: XXX-XX-1234, ****6789', async () => {
+  it('[F1] [F2] [F3] [F4] [F9] [F10] is shown to its owner masked: XXX-XX-1234, ****6789', async () => {
     const answer = await put({ fullName: 'Ada Example', timeZone: 'America/New_York', ...PII });
     expect(answer.status).toBe(200);
     const expected = {

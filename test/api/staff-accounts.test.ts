@@ -17,7 +17,7 @@ describe('staff accounts', () => {
   const submit = (loginId: string, code: string) =>
     stack.api.post(`/api/auth/login/${loginId}/factors`, { method: 'totp', code });
 
-  it('are created with a one-time password, enrol TOTP at the first login and then choose a password', async () => {
+  it('[P11] are created with a one-time password, enrol TOTP at the first login and then choose a password', async () => {
     const admin = await stack.people.signedIn('admin');
     const created = await create(admin.token, 'reviewer');
     expect(created.status).toBe(201);
@@ -55,7 +55,7 @@ describe('staff accounts', () => {
     expect(late.body.code).toBe('login_denied');
   });
 
-  it('are managed by administrators alone; auditors read', async () => {
+  it('[P11] are managed by administrators alone; auditors read', async () => {
     const { token: auditor } = await stack.people.signedIn('auditor');
     expect(
       (await stack.api.get('/api/admin/users?role=auditor', { token: auditor })).body.items.length,
@@ -76,7 +76,7 @@ describe('staff accounts', () => {
     expect((await create(admin.token, 'reviewer', email)).body.code).toBe('already_exists');
   });
 
-  it('lose their sessions with a role change or when they are disabled', async () => {
+  it('[P11] lose their sessions with a role change or when they are disabled', async () => {
     const admin = await stack.people.signedIn('admin');
     const person = await stack.people.signedIn('reviewer');
     const path = `/api/admin/users/${person.userId}`;

@@ -27,11 +27,11 @@ describe('the audit log is append-only', () => {
     ['delete of eras', 'delete from audit_era'],
   ] as const;
 
-  it.each(attempts)('the application role is refused: %s', async (_name, statement) => {
+  it.each(attempts)('[A4] the application role is refused: %s', async (_name, statement) => {
     await expect(rows(log.db.fork(), statement)).rejects.toThrow(/permission denied/);
   });
 
-  it.each(attempts)('the owner is refused by trigger: %s', async (_name, statement) => {
+  it.each(attempts)('[A4] the owner is refused by trigger: %s', async (_name, statement) => {
     await expect(rows(log.ownerDb.fork(), statement)).rejects.toThrow(/append-only/);
   });
 

@@ -183,7 +183,7 @@ const ATTACKS: Record<string, { attack: (sql: Sql) => Promise<unknown>; seq: num
   },
 };
 
-describe('tampering by a database administrator is detected and named', () => {
+describe('[A1] [A3] tampering by a database administrator is detected and named', () => {
   let log: Log;
   beforeEach(async () => {
     log = await createLog();

@@ -46,7 +46,7 @@ describe('tradeguard audit verify', () => {
     expect(await log.seal()).toBe(1);
   });
 
-  it('ends with 1 for a tampered log and names the first bad entry', async () => {
+  it('[A3] ends with 1 for a tampered log and names the first bad entry', async () => {
     await log.asDatabaseAdministrator((sql) => sql(`update audit_seal set hash = sha256('x') where seq = 2`));
     const { code, output } = await run('--json');
     expect(JSON.parse(output)).toMatchObject({

@@ -1,5 +1,6 @@
+import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { run } from '../../db/sql.ts';
+import { oneRow, rows, run } from '../../db/sql.ts';
 import { entryHmac } from '../../security/audit-chain.ts';
 import { canonicalJson } from '../../security/canonical-json.ts';
 import { uuidV7 } from '../../security/uuid.ts';
@@ -20,6 +21,14 @@ interface Entry {
   actor: { kind: string; id?: string };
   subject: { kind: string; id: string };
   seq: number | null;
+}
+
+/** Members in the order of their names (RFC 8785), which for ASCII is that of their code units. */
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== 'object' || value === null) return value;
+  const members = Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(members.map(([name, member]) => [name, sorted(member)]));
 }
 
 describe('the audit log', () => {
@@ -101,6 +110,26 @@ describe('the audit log', () => {
     for (const { at, details } of own) {
       expect(at).toMatch(/\.\d{6}Z$/);
       expect(details).toEqual(expect.any(Object));
+    }
+  });
+
+  it('[A1] [A2] holds in each entry the hash of the one before, SHA-256 over its canonical text', async () => {
+    const { origin } = await oneRow<{ origin: string }>(stack.ownerDb.fork(), 'select origin from audit_log_origin');
+    const sealed = await rows<{ seq: string; prev_hash: Buffer; hash: Buffer; entry: string }>(
+      stack.ownerDb.fork(),
+      'select s.seq, s.prev_hash, s.hash, e.entry from audit_seal s join audit_entry e on e.id = s.entry_id order by s.seq',
+    );
+    expect(sealed.length).toBeGreaterThan(20);
+    const sha256 = (...parts: (string | Buffer)[]) =>
+      parts.reduce((hash, part) => hash.update(part), createHash('sha256')).digest();
+    let before = sha256(`tradeguard-log/v1\n${origin}`);
+    for (const [n, { seq, prev_hash, hash, entry }] of sealed.entries()) {
+      expect(Number(seq)).toBe(n);
+      expect(prev_hash).toEqual(before);
+      before = sha256(before, entry);
+      expect(hash).toEqual(before);
+      const parsed: unknown = JSON.parse(entry);
+      expect(JSON.stringify(sorted(parsed))).toBe(entry);
     }
   });
 

@@ -54,7 +54,7 @@ describe('a transaction', () => {
 });
 
 describe('an incident', () => {
-  it('starts with the severity of its cause', () => {
+  it('[P8] starts with the severity of its cause', () => {
     expect(severityOf('lockout')).toBe('low');
     expect(severityOf('quarantine')).toBe('medium');
     expect(severityOf('login_escalated')).toBe('high');

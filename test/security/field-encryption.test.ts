@@ -22,7 +22,7 @@ describe('field encryption', () => {
     );
   });
 
-  it('has the documented layout, readable with nothing but AES-256-GCM', () => {
+  it('[F5] has the documented layout, readable with nothing but AES-256-GCM', () => {
     const token = encryptField(keyring, '123-45-6789', place);
     const bytes = Buffer.from(token, 'base64url');
     const [generation] = keyring.generations('field');
@@ -108,14 +108,14 @@ describe('field encryption', () => {
     }
   });
 
-  it('takes well under a millisecond a field', () => {
+  it('[F12] takes well under a millisecond a field', () => {
     const start = performance.now();
     for (let n = 0; n < 2000; n++) decryptField(keyring, encryptField(keyring, '123-45-6789', place), place);
     expect((performance.now() - start) / 2000).toBeLessThan(1);
   });
 });
 
-describe('masks', () => {
+describe('[F10] masks', () => {
   it.each([
     [maskSsn, '123-45-1234', 'XXX-XX-1234'],
     [maskSsn, '123451234', 'XXX-XX-1234'],
