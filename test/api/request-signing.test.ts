@@ -257,7 +257,10 @@ describe('a refused request', () => {
     };
     syncBuiltinESMExports();
     try {
-      for (const by of [{ ...key, audience: 'https://other.example.com' }, { ...key, keyId: randomUUID() }]) {
+      for (const by of [
+        { ...key, audience: 'https://other.example.com' },
+        { ...key, keyId: randomUUID() },
+      ]) {
         compared.length = 0;
         expect((await send({ headers: signed({}, by) })).status).toBe(401);
         expect(compared).toContainEqual([32, 32]);
