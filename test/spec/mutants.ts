@@ -1,13 +1,15 @@
-import { execFileSync } from 'node:child_process';
 import { randomInt } from 'node:crypto';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startLocalPostgres } from '../../platform/local-postgres.ts';
 import { startLocalTemporal } from '../../platform/local-temporal.ts';
-import { type RowTest, runRowTests } from './row-tests.ts';
-import { broken, ROOT, readSpec, type SpecRow, selectRows } from './rows.ts';
+import { copyRepository, type MutantCopy } from './mutant-copy.ts';
+import { type RunOptions, runRowTests } from './row-tests.ts';
+import { askedIds, ROW_IDS, readSpec, type SpecRow } from './rows.ts';
+import { stopOnSignals } from './stop.ts';
+import { shortcomings, verdictOnMutant } from './verdict.ts';
 
 const SAMPLE = 12;
 
@@ -18,59 +20,59 @@ async function main(): Promise<boolean> {
     options: { seed: { type: 'string' }, all: { type: 'boolean', default: false } },
   });
   const rows = readSpec();
-  const chosen = positionals.length > 0 || values.all ? selectRows(rows, positionals) : sample(rows, values.seed);
-  const stop = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const)
-    process.once(signal, () => stop.abort(new Error('Interrupted.')));
+  const ids = positionals.length > 0 || values.all ? askedIds(positionals) : sample(values.seed);
+  const missing = ids.filter((id) => !rows.some((row) => row.id === id));
+  for (const id of missing) console.log(`${id.padEnd(4)}not tried, docs/spec.md has no such row`);
+
+  const signal = stopOnSignals();
   const undo: (() => unknown)[] = [];
   try {
-    const root = copyOfTree(undo);
+    const copy = copyRepository();
+    undo.push(copy.remove);
     const env = { ...process.env, ...(await sharedServers(undo)) };
-    return await judge(chosen, { root, env, verbose: false, signal: stop.signal });
+    const chosen = rows.filter(({ id }) => ids.includes(id));
+    const missed = await judge(chosen, copy, { root: copy.root, env, verbose: false, signal });
+    return missing.length === 0 && missed === 0;
   } finally {
     for (const step of undo.reverse()) await step();
   }
 }
 
-/** Unbroken first: tests that are red anyway would prove nothing. @returns whether every mutant was caught */
-async function judge(rows: readonly SpecRow[], run: Parameters<typeof runRowTests>[1]): Promise<boolean> {
-  console.log(`The tests of ${rows.length} rows, unbroken: ${rows.map(({ id }) => id).join(' ')} ...`);
-  const before = await runRowTests(rows, run);
-  let isSound = true;
+/** Unbroken first: tests that are red anyway would prove nothing. @returns how many rows were not caught */
+async function judge(rows: readonly SpecRow[], copy: MutantCopy, run: RunOptions): Promise<number> {
+  if (rows.length === 0) return 0;
+  console.log(`The tests of ${rows.length} rows, unbroken: ${rows.map(({ id }) => id).join(' ')}`);
+  const typeError = copy.typeError();
+  if (typeError !== undefined) throw new Error(`The unbroken tree is no program: ${typeError}`);
+  const unbroken = await runRowTests(rows, { ...run, verbose: true });
+  let missed = 0;
   for (const [n, row] of rows.entries()) {
-    const unbroken = before.tests.get(row.id) ?? [];
+    const { file, before, after } = row.breaker;
+    console.log(`${String(n + 1).padStart(3)}/${rows.length}  ${row.id.padEnd(4)}${file}: ${before} -> ${after}`);
+    const [alreadyRed] = shortcomings(row, unbroken.tests.get(row.id) ?? []);
     const verdict =
-      unbroken.length > 0 && allPassed(unbroken) ? await breakRow(row, run) : 'red before anything was broken';
-    if (verdict !== 'caught') isSound = false;
-    const { file, before: line, after } = row.breaker;
-    console.log(
-      `${String(n + 1).padStart(3)}/${rows.length}  ${row.id.padEnd(4)}${verdict}: ${file}: ${line} -> ${after}`,
-    );
+      alreadyRed === undefined ? await breakRow(row, copy, run) : `red before anything was broken: ${alreadyRed}`;
+    if (verdict !== 'caught') missed += 1;
+    console.log(`             ${verdict}`);
   }
-  console.log(isSound ? 'Every broken row was caught.' : 'Not every broken row was caught.');
-  return isSound;
+  console.log(missed === 0 ? 'Every broken row was caught.' : `${missed} of ${rows.length} were not caught.`);
+  return missed;
 }
 
-async function breakRow(row: SpecRow, run: Parameters<typeof runRowTests>[1]): Promise<string> {
-  const path = join(run.root, row.breaker.file);
-  const text = readFileSync(path, 'utf8');
-  writeFileSync(path, broken(text, row.breaker));
+async function breakRow(row: SpecRow, copy: MutantCopy, run: RunOptions): Promise<string> {
+  const restore = copy.mutate(row.breaker);
   try {
-    const { tests, broken: unrun } = await runRowTests([row], run);
-    const ran = tests.get(row.id) ?? [];
-    // A file that no longer loads is a typing error, and no test has seen anything.
-    const unloadable = unrun.find(({ message }) => /SyntaxError|Cannot find|Transform failed|Parse/.test(message));
-    if (unloadable !== undefined) return `not tried, ${unloadable.file} did not load`;
-    return unrun.length > 0 || !allPassed(ran) ? 'caught' : 'SURVIVED';
+    // A typing error makes every test red, and none has seen anything.
+    const typeError = row.breaker.file.endsWith('.ts') ? copy.typeError() : undefined;
+    if (typeError !== undefined) return `not tried, it is no program: ${typeError}`;
+    return verdictOnMutant(row, await runRowTests([row], { ...run, bail: true }));
   } finally {
-    writeFileSync(path, text);
+    restore();
   }
 }
-
-const allPassed = (tests: readonly RowTest[]) => tests.every(({ status }) => status === 'passed');
 
 /** Draws rows by a seed, which is printed, so that the same ones can be drawn again. */
-function sample(rows: readonly SpecRow[], given: string | undefined): SpecRow[] {
+function sample(given: string | undefined): string[] {
   const seed = given === undefined ? randomInt(2 ** 31) : Number(given);
   if (!Number.isSafeInteger(seed) || seed < 0) throw new Error(`--seed is a whole number, not ${given}`);
   console.log(`Seed ${seed}; the same rows again: npm run spec:mutants -- --seed ${seed}`);
@@ -78,27 +80,10 @@ function sample(rows: readonly SpecRow[], given: string | undefined): SpecRow[] 
   // Linear congruential generator of Numerical Recipes: a draw needs no better one.
   const next = () => {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state / 2 ** 32;
+    return state;
   };
-  return rows
-    .map((row) => ({ row, at: next() }))
-    .toSorted((a, b) => a.at - b.at)
-    .slice(0, SAMPLE)
-    .map(({ row }) => row);
-}
-
-/** What git would commit, changes that are not committed yet among it; dependencies are shared by a link. */
-function copyOfTree(undo: (() => unknown)[]): string {
-  const copy = mkdtempSync(join(tmpdir(), 'tradeguard-mutants-'));
-  undo.push(() => rmSync(copy, { recursive: true, force: true }));
-  const listed = execFileSync('git', ['ls-files', '-z', '-co', '--exclude-standard', '--deduplicate'], { cwd: ROOT });
-  const isThere = (file: string) => file !== '' && existsSync(join(ROOT, file));
-  for (const file of listed.toString('utf8').split('\0').filter(isThere)) {
-    mkdirSync(dirname(join(copy, file)), { recursive: true });
-    cpSync(join(ROOT, file), join(copy, file));
-  }
-  symlinkSync(join(ROOT, 'node_modules'), join(copy, 'node_modules'));
-  return copy;
+  const drawn = ROW_IDS.map((id) => ({ id, at: next() })).toSorted((a, b) => a.at - b.at);
+  return drawn.slice(0, SAMPLE).map(({ id }) => id);
 }
 
 /** One PostgreSQL and one Temporal server for all runs. */
@@ -110,6 +95,7 @@ async function sharedServers(undo: (() => unknown)[]): Promise<Record<string, st
   const postgres = await startLocalPostgres({ dataDir: folder, unsafeFast: true });
   undo.push(async () => {
     await postgres.stop();
+    // Started by root, it lies outside of the folder, where its unprivileged user can reach it.
     rmSync(postgres.dataDirectory, { recursive: true, force: true });
   });
   const temporal = await startLocalTemporal({ dataDir: folder, headless: true, say: console.log });

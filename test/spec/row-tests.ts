@@ -3,11 +3,13 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import type { SpecRow } from './rows.ts';
+import type { VitestOrder } from './vitest-process.ts';
 
 /** One test that carries a row's id. */
 export interface RowTest {
   file: string;
   title: string;
+  /** `passed`, `failed`, or how it came not to run: `skipped`, `pending`, `todo`. */
   status: string;
   /** Milliseconds. */
   ms: number;
@@ -17,26 +19,32 @@ export interface RowTest {
 export interface RowResults {
   /** By row id; empty where no test with the id ran. */
   tests: ReadonlyMap<string, readonly RowTest[]>;
-  /** Files that ended before their tests, with why. */
+  /** Files that failed outside of their tests: they did not load, or a hook threw. */
   broken: readonly { file: string; message: string }[];
+  /** An error that belongs to no test, which the test runner has printed. */
+  isStray: boolean;
 }
 
-interface Report {
-  testResults: {
-    name: string;
-    status: string;
-    message: string;
-    assertionResults: { fullName: string; status: string; duration?: number | null; failureMessages?: string[] }[];
-  }[];
-}
-
-interface RunOptions {
+export interface RunOptions {
   /** Folder of the repository, or of a copy. */
   root: string;
   env?: NodeJS.ProcessEnv;
   /** Shows what the test runner says, on the error output. */
   verbose: boolean;
+  /** Ends at the first failure. */
+  bail?: boolean;
+  /** Ends the tests under way, undoes their set-up, and runs no others. */
   signal: AbortSignal;
+}
+
+/** The part of the JSON report that is read here. */
+export interface Report {
+  testResults: {
+    name: string;
+    status: string;
+    message: string;
+    assertionResults: { fullName: string; status: string; duration?: number | null }[];
+  }[];
 }
 
 /**
@@ -45,17 +53,18 @@ interface RunOptions {
  * @throws when the test runner itself did not run, with what it said; the signal's reason when it aborts
  */
 export async function runRowTests(rows: readonly SpecRow[], options: RunOptions): Promise<RowResults> {
-  const files = [...new Set(rows.flatMap(({ heldBy }) => heldBy))];
-  const pattern = `\\[(${rows.map(({ id }) => id).join('|')})\\]`;
+  const { root, bail = false, signal } = options;
+  signal.throwIfAborted();
   const folder = mkdtempSync(join(tmpdir(), 'tradeguard-spec-'));
-  const reportFile = join(folder, 'report.json');
   try {
-    const output = await vitest(
-      ['run', ...files, '-t', pattern, '--reporter=default', '--reporter=json', `--outputFile.json=${reportFile}`],
-      options,
-    );
-    options.signal.throwIfAborted();
-    return resultsOf(rows, readReport(reportFile, output), options.root);
+    const order: VitestOrder = {
+      ...{ root, bail, report: join(folder, 'report.json') },
+      files: [...new Set(rows.flatMap(({ heldBy }) => heldBy))],
+      testNamePattern: `\\[(${rows.map(({ id }) => id).join('|')})\\]`,
+    };
+    const { code, output } = await vitest(order, options);
+    signal.throwIfAborted();
+    return resultsOf(rows, { report: readReport(order.report, output), root, code });
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -69,43 +78,44 @@ function readReport(file: string, output: string): Report {
   }
 }
 
-/** @returns what it printed */
-function vitest(args: string[], { root, env = process.env, verbose, signal }: RunOptions): Promise<string> {
-  const bin = join(root, 'node_modules/vitest/vitest.mjs');
+function vitest(order: VitestOrder, options: RunOptions): Promise<{ code: number | null; output: string }> {
+  const { root, env = process.env, verbose, signal } = options;
   return new Promise((resolve, reject) => {
-    // A group of its own, so that servers which a test started end with it.
-    const child = spawn(process.execPath, [bin, ...args], {
-      ...{ cwd: root, env, detached: true },
-      stdio: ['ignore', 'pipe', 'pipe'],
+    const child = spawn(process.execPath, [join(root, 'test/spec/vitest-process.ts'), JSON.stringify(order)], {
+      ...{ cwd: root, env },
+      // Ctrl-C in the terminal is for this process alone, which cancels the run in order.
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
+    const cancel = () => child.connected && child.send('cancel');
+    signal.addEventListener('abort', cancel, { once: true });
     let output = '';
-    const end = () => {
-      if (child.pid !== undefined) process.kill(-child.pid, 'SIGTERM');
-    };
-    signal.addEventListener('abort', end, { once: true });
     for (const stream of [child.stdout, child.stderr]) {
-      stream.setEncoding('utf8').on('data', (text: string) => {
+      stream?.setEncoding('utf8').on('data', (text: string) => {
         output += text;
         if (verbose) process.stderr.write(text);
       });
     }
     child.on('error', reject);
-    child.on('close', () => {
-      signal.removeEventListener('abort', end);
-      resolve(output);
+    child.on('close', (code) => {
+      signal.removeEventListener('abort', cancel);
+      resolve({ code, output });
     });
   });
 }
 
-function resultsOf(rows: readonly SpecRow[], report: Report, root: string): RowResults {
+/** Sorts a report by row. */
+export function resultsOf(
+  rows: readonly SpecRow[],
+  { report, root, code }: { report: Report; root: string; code: number | null },
+): RowResults {
   const tests = new Map<string, RowTest[]>(rows.map(({ id }) => [id, []]));
   const broken: { file: string; message: string }[] = [];
   for (const { name, status, message, assertionResults } of report.testResults) {
     const file = relative(root, name);
-    const ran = assertionResults.some((test) => test.status === 'passed' || test.status === 'failed');
-    if (status === 'failed' && !assertionResults.some((test) => test.status === 'failed'))
+    if (status === 'failed' && !assertionResults.some((test) => test.status === 'failed')) {
       broken.push({ file, message });
-    if (!ran) continue;
+    }
     for (const { fullName, status: outcome, duration } of assertionResults) {
       for (const { id, heldBy } of rows) {
         if (!heldBy.includes(file) || !fullName.includes(`[${id}]`)) continue;
@@ -113,5 +123,6 @@ function resultsOf(rows: readonly SpecRow[], report: Report, root: string): RowR
       }
     }
   }
-  return { tests, broken };
+  const isRed = report.testResults.some(({ status }) => status === 'failed');
+  return { tests, broken, isStray: code !== 0 && !isRed };
 }

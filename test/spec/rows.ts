@@ -1,16 +1,46 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 /** How many rows each chapter of the customer's list has. They stand here so that none can fall off the document. */
-const ROWS_OF = { D: 10, L: 9, T: 6, R: 6, F: 13, A: 7, P: 11, S: 9, H: 17, C: 10, B: 9, O: 9, G: 6, N: 4 } as const;
+const ROWS_OF = {
+  D: 10,
+  L: 9,
+  T: 6,
+  R: 6,
+  F: 13,
+  A: 7,
+  P: 11,
+  S: 9,
+  H: 17,
+  C: 10,
+  B: 9,
+  O: 9,
+  G: 6,
+  N: 4,
+} as const;
 
 /** Ids of all rows, in the list's order: D1, D2, ... */
 export const ROW_IDS: readonly string[] = Object.entries(ROWS_OF).flatMap(([chapter, count]) =>
   Array.from({ length: count }, (_, n) => `${chapter}${n + 1}`),
 );
+
+/**
+ * The ids that were asked for, in the list's order; all without a request.
+ *
+ * @throws SpecError for an id that the customer's list does not have
+ */
+export function askedIds(given: readonly string[]): readonly string[] {
+  const asked = given.map((id) => id.toUpperCase());
+  const unknown = asked.filter((id) => !ROW_IDS.includes(id));
+  if (unknown.length > 0) {
+    const chapters = Object.entries(ROWS_OF).map(([chapter, count]) => `${chapter}1-${chapter}${count}`);
+    throw new SpecError(`There is no row ${unknown.join(', ')}. Rows are ${chapters.join(', ')}.`);
+  }
+  return given.length === 0 ? ROW_IDS : ROW_IDS.filter((id) => asked.includes(id));
+}
 
 /** A change of one line that must turn the row's tests red. */
 export interface Breaker {
@@ -96,37 +126,8 @@ export function readSpec(): SpecRow[] {
   return parseSpec(readFileSync(join(ROOT, 'docs/spec.md'), 'utf8'));
 }
 
-/** What is wrong with the rows before any test runs: each a sentence. */
-export function faultsOf(rows: readonly SpecRow[]): string[] {
-  const ids = rows.map(({ id }) => id);
-  const faults = [
-    ...ROW_IDS.filter((id) => !ids.includes(id)).map((id) => `${id}: the row is missing`),
-    ...ids.filter((id, n) => ids.indexOf(id) !== n).map((id) => `${id}: the row is there twice`),
-    ...ids.filter((id) => !ROW_IDS.includes(id)).map((id) => `${id}: the customer's list has no such row`),
-  ];
-  for (const { id, doneBy, heldBy, breaker } of rows) {
-    for (const file of [...doneBy, ...heldBy]) if (!existsSync(join(ROOT, file))) faults.push(`${id}: no file ${file}`);
-    for (const file of heldBy) {
-      if (existsSync(join(ROOT, file)) && !readFileSync(join(ROOT, file), 'utf8').includes(`[${id}]`)) {
-        faults.push(`${id}: no title in ${file} carries [${id}]`);
-      }
-    }
-    const count = occurrences(breaker);
-    if (count !== 1) faults.push(`${id}: "${breaker.before}" stands ${count} times in ${breaker.file}, not once`);
-  }
-  return faults;
-}
-
-function occurrences({ file, before }: Breaker): number {
-  const path = join(ROOT, file);
-  if (!existsSync(path)) return 0;
-  return readFileSync(path, 'utf8')
-    .split('\n')
-    .filter((line) => line.trim() === before).length;
-}
-
-/** The text of a file with its line broken, and the indentation kept. @throws SpecError when the line is not there once */
-export function broken(text: string, { file, before, after }: Breaker): string {
+/** The text of a file with the line broken and its indentation kept. @throws SpecError when the line is not there once */
+export function breakText(text: string, { file, before, after }: Breaker): string {
   const lines = text.split('\n');
   const at = lines.flatMap((line, n) => (line.trim() === before ? [n] : []));
   const [only] = at;
@@ -135,12 +136,4 @@ export function broken(text: string, { file, before, after }: Breaker): string {
   const indentation = /^\s*/.exec(lines[only] as string)?.[0] ?? '';
   lines[only] = after === '' ? '' : indentation + after;
   return lines.join('\n');
-}
-
-/** The rows that were asked for, all without a request. @throws SpecError for an id that the list does not have */
-export function selectRows(rows: readonly SpecRow[], ids: readonly string[]): SpecRow[] {
-  for (const id of ids) {
-    if (!rows.some((row) => row.id === id)) throw new SpecError(`docs/spec.md has no row ${id}`);
-  }
-  return ids.length === 0 ? [...rows] : rows.filter(({ id }) => ids.includes(id));
 }

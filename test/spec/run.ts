@@ -1,49 +1,58 @@
 import { styleText } from 'node:util';
-import { type RowResults, type RowTest, runRowTests } from './row-tests.ts';
-import { faultsOf, ROOT, readSpec, type SpecRow, selectRows } from './rows.ts';
+import { faultsOf } from './faults.ts';
+import { type RowTest, runRowTests } from './row-tests.ts';
+import { askedIds, ROOT, readSpec, type SpecRow } from './rows.ts';
+import { stopOnSignals } from './stop.ts';
+import { shortcomings } from './verdict.ts';
+
+/** Of one file and row: the guarantees are told apart by their first titles, tables of cases need not be printed whole. */
+const TITLES_SHOWN = 3;
 
 /** `npm run spec [-- IDS]`: runs the tests of the customer's rows and prints what each row came to. */
-async function main(ids: readonly string[]): Promise<boolean> {
-  const stop = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const)
-    process.once(signal, () => stop.abort(new Error('Interrupted.')));
-  const all = readSpec();
-  const rows = selectRows(all, ids);
-  const faults = faultsOf(all).filter((fault) => ids.length === 0 || ids.includes(fault.split(':')[0] ?? ''));
-  const results = await runRowTests(rows, { root: ROOT, verbose: true, signal: stop.signal });
-  return report(rows, results, faults);
-}
+async function main(given: readonly string[]): Promise<boolean> {
+  const ids = askedIds(given);
+  const rows = readSpec();
+  const asked = rows.filter(({ id }) => ids.includes(id));
+  const faults = faultsOf(rows).filter((fault) => ids.includes(fault.split(':')[0] ?? '') || given.length === 0);
+  const { tests, broken, isStray } =
+    asked.length === 0
+      ? { tests: new Map<string, RowTest[]>(), broken: [], isStray: false }
+      : await runRowTests(asked, { root: ROOT, verbose: true, signal: stopOnSignals() });
 
-/** Prints the table. @returns whether every row passed */
-function report(rows: readonly SpecRow[], { tests, broken }: RowResults, faults: readonly string[]): boolean {
-  let passed = 0;
-  for (const row of rows) {
-    const found = tests.get(row.id) ?? [];
-    const verdict = verdictOn(row, found);
-    if (verdict === 'pass') passed += 1;
-    const seconds = found.reduce((sum, { ms }) => sum + ms, 0) / 1000;
-    const mark = styleText(verdict === 'pass' ? 'green' : 'red', verdict.padEnd(4), { stream: process.stdout });
-    console.log(`${row.id.padEnd(4)}${mark}  ${row.what}`);
-    console.log(`          ${row.evidence.replaceAll(/\s+/g, ' ')}`);
-    console.log(`          ${count(found.length, 'test')} in ${seconds.toFixed(1)} s: ${row.heldBy.join(', ')}`);
-    for (const test of found) if (test.status !== 'passed') console.log(`          ${test.status}: ${test.title}`);
-    for (const file of row.heldBy) {
-      if (!found.some((test) => test.file === file)) console.log(`          no test with [${row.id}] ran in ${file}`);
-    }
-  }
+  const red = ids.filter((id) => {
+    const row = asked.find((one) => one.id === id);
+    const found = tests.get(id) ?? [];
+    const reasons = [
+      ...faults.filter((fault) => fault.startsWith(`${id}: `)).map((fault) => fault.slice(id.length + 2)),
+      ...(row === undefined ? [] : shortcomings(row, found)),
+    ];
+    print(id, row, found, reasons);
+    return reasons.length > 0;
+  });
   for (const { file, message } of broken) console.log(`${file} did not run: ${message.split('\n')[0]}`);
-  for (const fault of faults) console.log(fault);
-  console.log(`\n${passed} of ${count(rows.length, 'row')} passed`);
-  return passed === rows.length && faults.length === 0 && broken.length === 0;
+  if (isStray) console.log('An error belongs to no test; it stands above the table.');
+  console.log(
+    `\n${ids.length - red.length} of ${ids.length} rows passed${red.length > 0 ? `; not ${red.join(', ')}` : ''}`,
+  );
+  return red.length === 0 && faults.length === 0 && broken.length === 0 && !isStray;
 }
 
-/** Every test of the row has passed, and each of its files had one. */
-function verdictOn(row: SpecRow, found: readonly RowTest[]): 'pass' | 'fail' {
-  const inEveryFile = row.heldBy.every((file) => found.some((test) => test.file === file));
-  return inEveryFile && found.every(({ status }) => status === 'passed') ? 'pass' : 'fail';
+/** One row of the table: what, verdict, what its tests see, and the tests with their time. */
+function print(id: string, row: SpecRow | undefined, found: readonly RowTest[], reasons: readonly string[]): void {
+  const isGreen = reasons.length === 0;
+  const verdict = styleText(isGreen ? 'green' : 'red', isGreen ? 'pass' : 'fail', { stream: process.stdout });
+  console.log(`${id.padEnd(5)}${verdict}  ${row?.what ?? ''}`);
+  const say = (line: string) => console.log(`           ${line}`);
+  if (row !== undefined) say(row.evidence.replaceAll(/\s+/g, ' '));
+  for (const file of row?.heldBy ?? []) {
+    const own = found.filter((test) => test.file === file);
+    if (own.length === 0) continue;
+    say(file);
+    for (const { title, ms } of own.slice(0, TITLES_SHOWN)) say(`  ${title} (${(ms / 1000).toFixed(1)} s)`);
+    if (own.length > TITLES_SHOWN) say(`  and ${own.length - TITLES_SHOWN} more`);
+  }
+  for (const reason of reasons) say(styleText('red', reason, { stream: process.stdout }));
 }
-
-const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;
 
 main(process.argv.slice(2)).then(
   (isGreen) => {
