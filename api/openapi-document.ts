@@ -18,7 +18,7 @@ export interface Operation {
   description: string;
   security: Record<string, string[]>[];
   parameters: Parameter[];
-  requestBody?: { required: true; content: Record<string, { schema: JsonSchema }> };
+  requestBody?: { required: boolean; content: Record<string, { schema: JsonSchema }> };
   responses: Record<string, { description: string; content?: Record<string, { schema: JsonSchema }> }>;
 }
 
@@ -102,14 +102,43 @@ function operationOf(route: Route): Operation {
         description,
         schema: { type: 'string' },
       })),
+      ...signatureParametersOf(route),
     ],
-    ...(route.body === undefined
-      ? {}
-      : {
-          requestBody: { required: true, content: { 'application/json': { schema: jsonSchema(route.body, 'input') } } },
-        }),
+    ...(route.body === undefined ? {} : { requestBody: requestBodyOf(route.body) }),
     responses: responsesOf(route),
   };
+}
+
+/** Without a body `{}` is taken, so one that has to say nothing may be left out. */
+function requestBodyOf(body: z.ZodType): NonNullable<Operation['requestBody']> {
+  const content = { 'application/json': { schema: jsonSchema(body, 'input') } };
+  return { required: !body.safeParse({}).success, content };
+}
+
+const SIGNATURE_HEADERS: readonly (Pick<Parameter, 'name' | 'schema'> & { description: string; optional?: true })[] = [
+  {
+    name: 'X-Signature',
+    description: 'HMAC-SHA256 in hex of what docs/request-signing.md lists',
+    schema: { type: 'string', pattern: '^[0-9a-f]{64}$' },
+  },
+  { name: 'X-Timestamp', description: 'Unix seconds', schema: { type: 'string', pattern: '^\\d{10}$' } },
+  { name: 'X-Nonce', description: 'Drawn anew for every request', schema: { type: 'string', format: 'uuid' } },
+  { name: 'X-Algorithm', description: 'The one there is', schema: { enum: ['sha256'] } },
+  {
+    name: 'X-Key-Id',
+    description: 'May be left out by who has exactly one active key',
+    schema: { type: 'string', format: 'uuid' },
+    optional: true,
+  },
+];
+
+function signatureParametersOf(route: Route): Parameter[] {
+  if (route.signed !== true && route.signedIf === undefined) return [];
+  return SIGNATURE_HEADERS.map(({ optional, ...header }) => ({
+    ...header,
+    in: 'header' as const,
+    required: route.signed === true && optional !== true,
+  }));
 }
 
 function responsesOf(route: Route): Operation['responses'] {
@@ -130,8 +159,14 @@ function responsesOf(route: Route): Operation['responses'] {
 
 /** What the frame itself may answer, whatever the route says of its own. */
 function impliedStatuses(route: Route): number[] {
-  const takesInput = route.params !== undefined || route.query !== undefined || route.body !== undefined;
-  return [...(takesInput ? [400] : []), ...(route.access.kind === 'session' ? [401, 403] : []), 503];
+  return [
+    // Of every route: a body that cannot be read is refused before anybody asks whether it is wanted.
+    400,
+    ...(route.access.kind === 'session' ? [401, 403] : []),
+    ...(route.params === undefined ? [] : [404]),
+    ...(route.limit === 'none' ? [] : [429]),
+    503,
+  ];
 }
 
 function parametersOf(schema: z.ZodType | undefined, where: 'path' | 'query'): Parameter[] {

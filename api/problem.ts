@@ -94,10 +94,12 @@ function refusalOf(error: unknown): DomainError | undefined {
   return undefined;
 }
 
-/** Errors of the body parser carry `type` and a 4xx `status`. */
-function isBodyParserError(error: unknown): error is { type: string } {
-  if (typeof error !== 'object' || error === null || !('type' in error) || !('status' in error)) return false;
-  return typeof error.type === 'string' && typeof error.status === 'number' && error.status < 500;
+/** Errors of the body parser carry a 4xx `status` and a `type`; what zlib says of a body that is not compressed, a `code` of its own. */
+function isBodyParserError(error: unknown): error is { type?: unknown } {
+  if (typeof error !== 'object' || error === null || !('status' in error)) return false;
+  const isOfParser = 'type' in error && typeof error.type === 'string';
+  const isOfZlib = 'code' in error && String(error.code).startsWith('Z_');
+  return (isOfParser || isOfZlib) && typeof error.status === 'number' && error.status < 500;
 }
 
 const OUTAGE_CODES = new Set([

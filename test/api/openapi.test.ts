@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { OpenApiDocument } from '../../api/openapi-document.ts';
+import { AUTHORIZATION } from '../helpers/authorization-table.ts';
 import { createStack, type Stack } from '../helpers/stack.ts';
 
 let stack: Stack;
@@ -41,6 +42,25 @@ test('it describes what validates: an incident is resolved with a text of 1 to 1
     additionalProperties: false,
     properties: { resolution: { type: 'string', minLength: 1, maxLength: 1000 } },
   });
+});
+
+test('a signed call names the headers of its signature, and another one only where its body may ask for them', () => {
+  const signature = operations().flatMap(({ method, path, operation }) => {
+    const found = operation.parameters.filter(({ name }) => name.startsWith('X-') && name !== 'X-CSRF-Token');
+    if (found.length === 0) return [];
+    const required = found.filter((one) => one.required).map(({ name }) => name);
+    return [[`${method.toUpperCase()} ${path}`, required] as const];
+  });
+  const expected = Object.entries(AUTHORIZATION).flatMap(([call, { conditions }]) => {
+    if (conditions.includes('signed')) return [[call, ['X-Signature', 'X-Timestamp', 'X-Nonce', 'X-Algorithm']]];
+    return conditions.includes('signed payout account') ? [[call, []]] : [];
+  });
+  expect(Object.fromEntries(signature)).toEqual(Object.fromEntries(expected));
+});
+
+test('a body that need say nothing may be left out', () => {
+  expect(document.paths['/api/signing-keys']?.post?.requestBody?.required).toBe(false);
+  expect(document.paths['/api/auth/login']?.post?.requestBody?.required).toBe(true);
 });
 
 test('a call without a session is refused exactly where the document asks for one', async () => {

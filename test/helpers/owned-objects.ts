@@ -16,7 +16,7 @@ export interface SessionOptions {
 }
 
 /** Makes what people own, straight in the database, for tests about who else gets to see it. */
-export function createOwnedObjects({ api, db, keyring }: Stack) {
+export function createOwnedObjects({ api, db, keyring }: Pick<Stack, 'api' | 'db' | 'keyring'>) {
   async function session(userId: string, { scope = 'full', channel = 'bearer', factorAge = 0 }: SessionOptions = {}) {
     const id = uuidV7();
     const token = newOpaqueToken();

@@ -14,7 +14,7 @@ export interface ToSign {
   /** Request target: path with query. */
   target: string;
   /** The body as it will be sent. */
-  body?: string | undefined;
+  body?: string | Buffer | undefined;
   idempotencyKey?: string | undefined;
   /** Unix seconds; default now. */
   timestamp?: string | number;

@@ -32,7 +32,7 @@ export interface Trader extends SignedIn {
 }
 
 /** Customers with money, and what tests about money look at. */
-export function createTrading(stack: Stack) {
+export function createTrading(stack: Pick<Stack, 'api' | 'db' | 'people'>) {
   const { api, db } = stack;
 
   /** Money from the bank, booked beside the API: it leaves no trace in the features, as an opening balance does. */
