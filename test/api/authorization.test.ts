@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { pino } from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ApiDeps } from '../../api/deps.ts';
 import type { Route } from '../../api/route.ts';
@@ -33,7 +34,8 @@ beforeAll(async () => {
   });
   objects = createOwnedObjects(stack);
   // Only the definitions are looked at; the calls below go to the API of the stack.
-  routes = createRoutes({ config: stack.config } as ApiDeps);
+  const geo = { status: () => ({ status: 'up', detail: '' }) };
+  routes = createRoutes({ config: stack.config, geo, log: pino({ level: 'silent' }) } as unknown as ApiDeps);
 });
 afterAll(() => stack?.close());
 
@@ -229,6 +231,26 @@ test('a factor of long ago, or none, is asked for again on the routes that need 
     }),
   );
   expect(await wrongCells(cells)).toEqual([]);
+});
+
+/** They send a code or a challenge, and move nothing. */
+const MOVES_NOTHING = ['factors/options', 'factors/resend'];
+
+test('[R6] every call of a customer that moves money, or that changes a signing key, asks for a signature', () => {
+  const financial = routes.filter(
+    (route) =>
+      isWrite(route) &&
+      /^\/api\/(transactions|portfolio|signing-keys\/.)/.test(route.path) &&
+      !MOVES_NOTHING.some((end) => route.path.endsWith(end)),
+  );
+  expect(financial.map(keyOf)).toEqual(
+    expect.arrayContaining([
+      'POST /api/transactions',
+      'POST /api/transactions/{transactionId}/factors',
+      'POST /api/transactions/{transactionId}/cancel',
+    ]),
+  );
+  expect(financial.filter((route) => route.signed !== true).map(keyOf)).toEqual([]);
 });
 
 test('[R6] a signed route refuses a call without a signature, and one signed with the key of somebody else', async () => {

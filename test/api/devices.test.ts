@@ -77,6 +77,21 @@ describe('devices', () => {
     expect(signature.toString('hex')).toBe(createHash('sha256').update(text).digest('hex'));
   });
 
+  it('[D6] that are unknown ask for a code beside the right password, and without it open no session', async () => {
+    const person = await somebody();
+    const asked = await signIn(person, { device: PHONE });
+    expect([asked.status, asked.body.status, asked.body.session]).toEqual([202, 'step_up_required', undefined]);
+    expect(asked.body.methods).toEqual(['email_code']);
+    const prove = (code: string) =>
+      stack.api.post(`/api/auth/login/${asked.body.loginId}/factors`, { method: 'email_code', code });
+    const code = stack.mail.codesFor(person.email).at(-1) ?? '';
+    const wrong = await prove(code === '000000' ? '000001' : '000000');
+    expect([wrong.status, wrong.body.session]).toEqual([401, undefined]);
+    expect(await list(person.token)).toHaveLength(1);
+    expect((await prove(code)).body.session.token).toEqual(expect.any(String));
+    expect(await list(person.token)).toHaveLength(2);
+  });
+
   it('[D6] [D7] are listed to their owner, with the one in use; an unknown one had to prove itself first', async () => {
     const person = await somebody();
     const phone = await onPhone(person);
@@ -97,6 +112,15 @@ describe('devices', () => {
       expect([answer.status, answer.body.code]).toEqual([404, 'not_found']);
     }
     expect((await list(owner.token))[0]).toEqual(device);
+  });
+
+  it('[D3] are trusted for one user, who is nobody’s else on the same machine with the same cookie', async () => {
+    const [owner, other] = [await somebody(), await stack.people.register({ device: PHONE })];
+    const [device] = await list(owner.token);
+    expect((await trust(device.deviceId, owner.token)).status).toBe(200);
+    const borrowed = await signIn(other, { deviceToken: owner.deviceToken });
+    expect([borrowed.status, borrowed.body.status]).toEqual([202, 'step_up_required']);
+    expect(await list(owner.token)).toEqual([{ ...device, trusted: true, trustedAt: expect.any(String) }]);
   });
 
   it('[D3] are trusted by their owner, once, and trust skips no rule', async () => {
@@ -147,6 +171,29 @@ describe('devices', () => {
     expect(after.components).toMatchObject({ timezone: 'america/new_york', resolution: '2560x1080x24' });
     expect(after.firstSeenAt).toBe(before.firstSeenAt);
     expect(Date.parse(after.lastSeenAt)).toBeGreaterThan(Date.parse(before.lastSeenAt));
+  });
+
+  const FIREFOX = 'Mozilla/5.0 (X11; Linux x86_64; rv:143.0) Gecko/20100101 Firefox/143.0';
+  it.each([
+    ['resolution', { screen: { ...HOME_DEVICE.screen, height: 1200 } }],
+    ['timezone', { timezone: 'Asia/Tokyo' }],
+    ['browser', { userAgent: FIREFOX }],
+    ['os', { userAgent: HOME_DEVICE.userAgent.replace('X11; Linux', 'Windows NT 10.0; Win64;'), platform: 'Win32' }],
+  ])('[D4] that come with another %s are found, weighed with 0.15 and traced', async (changed, parts) => {
+    const person = await somebody();
+    const answer = await signIn(person, { deviceToken: person.deviceToken, device: { ...HOME_DEVICE, ...parts } });
+    expect(answer.status).toBe(200);
+    const { points } = await oneRow<{ points: number }>(
+      stack.db.fork(),
+      `select (r ->> 'points')::int as points from login l, jsonb_array_elements(l.reasons) r
+        where l.user_id = $1 and r ->> 'ruleId' = 'device_changed' order by l.seq desc limit 1`,
+      [await userOf(person.email)],
+    );
+    expect(points).toBe(15);
+    expect((await trail(person.email)).at(-1)).toMatchObject({
+      action: 'device.changed',
+      details: { changed: [changed] },
+    });
   });
 
   it('[D5] [D9] that cannot be what they say are denied, traced, and lose their owner’s trust', async () => {

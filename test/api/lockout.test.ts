@@ -63,6 +63,23 @@ describe('lockout', () => {
     expect(await hashesOf(person.email)).toBe(5);
   });
 
+  it('[L5] counts the failures of 15 minutes: one more after that time locks nothing, within it it does', async () => {
+    for (const [age, status] of [
+      ['15 minutes', 401],
+      ['14 minutes', 423],
+    ] as const) {
+      const person = await stack.people.register();
+      for (let i = 0; i < 4; i += 1) await guess(person.email);
+      await run(
+        stack.db.fork(),
+        `update login set started_at = started_at - $2::interval, settled_at = settled_at - $2::interval
+          where subject = $1`,
+        [loginSubject(stack.keyring, person.email), age],
+      );
+      expect((await guess(person.email)).status, age).toBe(status);
+    }
+  });
+
   it('[L5] [P3] comes of 20 parallel wrong passwords once: five hashes, one lock, one workflow, one letter', async () => {
     const person = await stack.people.register();
     const answers = await burst(person.email, 20);

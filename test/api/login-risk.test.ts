@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { oneRow, row, rows, run } from '../../db/sql.ts';
 import { FROM, PHONE } from '../helpers/devices.ts';
@@ -17,6 +18,9 @@ describe('login risk', () => {
   /** Somebody at whose place it is now the given hour. */
   async function personAt(hour = 12) {
     const person = await stack.people.register();
+    // A test that meets the full hour would see two different ones.
+    const untilNext = 3_600_000 - (Date.now() % 3_600_000);
+    if (untilNext < 10_000) await sleep(untilNext);
     const offset = ((hour - new Date().getUTCHours() + 36) % 24) - 12;
     const zone = `Etc/GMT${offset > 0 ? '-' : '+'}${Math.abs(offset)}`;
     await run(stack.db.fork(), 'update app_user set time_zone = $2 where email_key = $1', [person.email, zone]);
@@ -69,6 +73,26 @@ describe('login risk', () => {
     await stack.mail.waitFor(person.email, { subject: /refused a sign-in/ });
   });
 
+  it('[L6] is a score from 0.0 to 1.0, as the dashboard shows it', async () => {
+    const person = await settledInBerlin();
+    await stack.people.login(person, { headers: FROM.tokyo });
+    const { token } = await stack.people.signedIn('auditor');
+    const { body } = await stack.api.get('/api/admin/security/dashboard/auth?limit=100', { token });
+    const { userId } = await oneRow<{ userId: string }>(
+      stack.db.fork(),
+      'select id as "userId" from app_user where email_key = $1',
+      [person.email],
+    );
+    type Attempt = { userId: string; score: number | null };
+    const own = (body.recentAttempts as Attempt[]).filter((attempt) => attempt.userId === userId);
+    expect(own.map(({ score }) => score)).toEqual([1, 0]);
+    for (const { score } of body.recentAttempts as Attempt[]) {
+      if (score === null) continue;
+      expect(score).toBeGreaterThanOrEqual(0);
+      expect(score).toBeLessThanOrEqual(1);
+    }
+  });
+
   it('learns nothing from logins that failed or were denied', async () => {
     const person = await settledInBerlin();
     await stack.people.login({ ...person, password: 'a wrong one, from Tokyo' }, { headers: FROM.tokyo });
@@ -108,11 +132,13 @@ describe('login risk', () => {
   });
 
   it('[L1] counts the hour at the place of the person, 02:00 to 05:00, with 0.2', async () => {
-    const awake = await personAt(12);
-    const asleep = await personAt(3);
-    for (const person of [awake, asleep]) await stack.people.login(person, { headers: FROM.berlin });
-    expect((await lastLogin(awake.email)).points.login_hour).toBe(0);
-    expect((await lastLogin(asleep.email)).points.login_hour).toBe(20);
+    const weights: Record<number, number | undefined> = {};
+    for (const hour of [1, 2, 4, 5, 12]) {
+      const person = await personAt(hour);
+      await stack.people.login(person, { headers: FROM.berlin });
+      weights[hour] = (await lastLogin(person.email)).points.login_hour;
+    }
+    expect(weights).toEqual({ 1: 0, 2: 20, 4: 20, 5: 0, 12: 0 });
   });
 
   it('counts an unknown place of the address with 0.1', async () => {

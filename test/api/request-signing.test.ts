@@ -195,7 +195,7 @@ const REFUSALS: [what: string, reason: string, send: () => Sent | Promise<Sent>]
 ];
 
 describe('a refused request', () => {
-  it.each(REFUSALS)('[R1] [R2] [R5] %s: %s', async (_what, reason, make) => {
+  it.each(REFUSALS)('[R1] [R2] [R3] [R5] %s: %s', async (_what, reason, make) => {
     const answer = await send(await make());
     const { requestId, serverTime, ...problem } = answer.body;
     expect(problem).toEqual({
