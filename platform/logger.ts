@@ -50,13 +50,18 @@ export interface LoggerOptions {
  * `[redacted]` as a second net; the first is that no caller logs a request body.
  */
 export function createLogger({ level, name }: LoggerOptions): Logger {
-  return pino({
-    level,
-    name,
-    base: { pid: process.pid },
-    timestamp: pino.stdTimeFunctions.isoTime,
-    serializers: { err: logError },
-    formatters: { level: (label) => ({ level: label }) },
-    redact: { paths: REDACTED, censor: '[redacted]' },
-  });
+  return pino(
+    {
+      level,
+      name,
+      base: { pid: process.pid },
+      timestamp: pino.stdTimeFunctions.isoTime,
+      serializers: { err: logError },
+      formatters: { level: (label) => ({ level: label }) },
+      redact: { paths: REDACTED, censor: '[redacted]' },
+    },
+    // Written at once. What is left to be flushed at the end is tried for ever where the reader is gone (sonic-boom
+    // 4.2.1), and a process that nobody reads must still stop.
+    pino.destination({ dest: process.stdout.fd, sync: true }),
+  );
 }

@@ -153,14 +153,3 @@ describe('[O5] npm run audit, npm run outdated', () => {
     expect(report('outdated', { says: '{}', code: 0 }).stdout).toContain('Outdated packages: 0');
   });
 });
-
-describe('[O9] npm run check', () => {
-  it('is lint, type check and the check of docker-compose.yaml, and CI runs all three', () => {
-    expect(manifest.scripts.check).toBe('npm run lint && npm run typecheck && npm run check:compose');
-    const ci = readFileSync(join(ROOT, '.ci/run'), 'utf8');
-    for (const script of ['lint', 'typecheck', 'check:compose']) {
-      expect(manifest.scripts).toHaveProperty(script);
-      expect(ci).toMatch(new RegExp(`^check npm run ${script}$`, 'm'));
-    }
-  });
-});

@@ -1,5 +1,7 @@
-import { execFileSync } from 'node:child_process';
-import { expect, test } from 'vitest';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, onTestFinished, test } from 'vitest';
 
 const loggerUrl = new URL('../../platform/logger.ts', import.meta.url).href;
 
@@ -42,4 +44,20 @@ test('a line is one JSON object with level, name and an ISO time', () => {
     msg: 'said',
     time: expect.stringMatching(/^\d{4}-.*Z$/),
   });
+});
+
+test('a process whose log nobody reads any more goes on, and ends when it is told to', async () => {
+  const code = `
+    import { createLogger } from '${loggerUrl}';
+    const log = createLogger({ level: 'info', name: 'test' });
+    log.info('one');
+    process.stdin.once('data', () => { log.info('two'); log.info('three'); process.exit(7); });
+  `;
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', code], { stdio: ['pipe', 'pipe', 'ignore'] });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  await once(child.stdout, 'data');
+  child.stdout.destroy();
+  child.stdin.write('go on');
+  const [status] = await Promise.race([once(child, 'exit'), sleep(10_000, ['still running'])]);
+  expect(status).toBe(7);
 });

@@ -207,7 +207,25 @@ test('a wrong configuration is told before anything is started', async () => {
   expect(existsSync(join(dataDir, 'logs'))).toBe(false);
 });
 
-test('production generates no secrets', async () => {
+test('[C7] a development installation draws its secrets itself, other ones than any other, and keeps them', async () => {
+  const drawn: Record<string, string>[] = [];
+  for (const isNew of [true, false, true]) {
+    if (isNew) rmSync(dataDir, { recursive: true, force: true });
+    const one = run({ ...EXTERNAL, NODE_ENV: 'development' });
+    await ready(one);
+    drawn.push(JSON.parse(readFileSync(join(dataDir, 'secrets.json'), 'utf8')));
+    one.child.kill('SIGTERM');
+    await one.exited;
+  }
+  const [first = {}, again = {}, other = {}] = drawn;
+  expect(again).toEqual(first);
+  const all = [...Object.values(first), ...Object.values(other)];
+  expect(all).toHaveLength(6);
+  expect(new Set(all).size).toBe(6);
+  for (const one of all) expect(Buffer.from(one, 'base64').length).toBeGreaterThanOrEqual(32);
+});
+
+test('[C7] production generates no secrets', async () => {
   const failed = run({ ...EXTERNAL, NODE_ENV: 'production' });
   expect(await failed.exited).toBe(1);
   expect(failed.output()).toContain('SESSION_SECRET is not set');
