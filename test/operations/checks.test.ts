@@ -39,7 +39,12 @@ describe('[O9] npm run check', () => {
     ['lint', 'domain/time.ts', (text: string) => `${text}\nvar unused = 1 == 1;\n`, /noDoubleEquals|noVar/],
     ['typecheck', 'domain/time.ts', (text: string) => `${text}\nexport const wrong: number = 'text';\n`, /TS2322/],
     ['check:build', 'workflows/index.ts', (text: string) => `${text}\nimport 'node:fs';\n`, /fs/],
-    ['check:compose', 'docker-compose.yaml', (text: string) => text.replace('services:', 'service:'), /ComposeValidationError/],
+    [
+      'check:compose',
+      'docker-compose.yaml',
+      (text: string) => text.replace('services:', 'service:'),
+      /ComposeValidationError/,
+    ],
   ])('%s passes, and fails for what is wrong in %s', (script, file, spoil, said) => {
     expect(npmRun(script)).toMatchObject({ status: 0 });
     const path = join(copy, file);
