@@ -55,9 +55,11 @@ export function idsInTitles(source: string): Set<string> {
   return new Set([...tagged].flatMap(([, , tags = '']) => [...tags.matchAll(/[A-Z]\d+/g)].map(([id]) => id)));
 }
 
+/** The tests of these tools are left out: they are full of ids that are no rows' tests. */
 function testFiles(root: string): string[] {
   const inside = readdirSync(join(root, 'test'), { recursive: true, withFileTypes: true });
   return inside
     .filter((entry) => entry.isFile() && entry.name.endsWith('.test.ts'))
-    .map((entry) => join(entry.parentPath, entry.name).slice(join(root, '/').length));
+    .map((entry) => join(entry.parentPath, entry.name).slice(join(root, '/').length))
+    .filter((file) => !file.startsWith('test/spec/'));
 }
