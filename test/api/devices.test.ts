@@ -123,7 +123,7 @@ describe('devices', () => {
     expect(await list(owner.token)).toEqual([{ ...device, trusted: true, trustedAt: expect.any(String) }]);
   });
 
-  it('[D3] are trusted by their owner, once, and trust skips no rule', async () => {
+  it('[D3] [D7] are trusted by their owner, once, and trust skips no rule', async () => {
     const person = await somebody();
     const headers = FROM.berlin;
     expect((await signIn(person, { deviceToken: person.deviceToken, headers })).status).toBe(200);
