@@ -107,7 +107,7 @@ describe('a profile', () => {
     ['timeZone', 'Mars/Olympus'],
     ['fullName', ''],
     ['nickname', 'Ada'],
-  ])('[F1] [F2] [F3] refuses %s %j with a field error that does not repeat it, and stores nothing', async (field, value) => {
+  ])('[F1] [F2] [F3] refuses %s %j with an error that does not repeat it, and stores nothing', async (field, value) => {
     const answer = await put({ [field]: value });
     expect(answer).toMatchObject({ status: 400, body: { code: 'validation_failed' } });
     if (value.length > 3 && field !== 'nickname') expect(JSON.stringify(answer.body)).not.toContain(value);
