@@ -15,7 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => stack?.close());
 
-describe('everything is there', () => {
+describe('[O1] everything is there', () => {
   test('every component is up', async () => {
     const answer = await eventually(async () => {
       const health = await stack.api.get('/api/health');
@@ -38,7 +38,7 @@ describe('everything is there', () => {
   });
 });
 
-describe('a dependency is away', () => {
+describe('[O1] a dependency is away', () => {
   test.each(['database', 'temporal'] as const)(
     'without %s: 503 that names it, and recovery without a restart',
     async (part) => {

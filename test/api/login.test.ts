@@ -42,7 +42,7 @@ describe('login', () => {
     expect(first).toMatchObject({ code: 'invalid_credentials' });
   });
 
-  it('from a new device asks for the e-mailed code, written before the answer, and knows the device afterwards', async () => {
+  it('[N1] from a new device asks for the e-mailed code, written before the answer, and knows the device afterwards', async () => {
     const person = await stack.people.register();
     const asked = await stack.people.login(person, { device: PHONE });
     expect(asked.status).toBe(202);
@@ -68,7 +68,7 @@ describe('login', () => {
     expect(again.body.deviceToken).toBeUndefined();
   });
 
-  it('asks for TOTP where it is enrolled, and takes a time step once', async () => {
+  it('[N1] asks for TOTP where it is enrolled, and takes a time step once', async () => {
     const person = await stack.people.customer();
     const { body: enrolment } = await stack.api.post('/api/auth/mfa/totp', {}, { token: person.token });
     expect(enrolment.otpauthUri).toContain(`secret=${enrolment.secret}`);
@@ -88,7 +88,7 @@ describe('login', () => {
     expect((await submit(other.body.loginId, next, 'totp')).status).toBe(401);
   });
 
-  it('takes an e-mailed code once, and one submission sent twice as one', async () => {
+  it('[N1] takes an e-mailed code once, and one submission sent twice as one', async () => {
     const person = await stack.people.register();
     const asked = await stack.people.login(person, { device: PHONE });
     const code = stack.mail.codesFor(person.email)[0] ?? '';

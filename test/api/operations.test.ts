@@ -131,7 +131,7 @@ describe('[O3] GET /api/task-queue/stats', () => {
   });
 });
 
-describe('GET /metrics', () => {
+describe('[O4] GET /metrics', () => {
   test('is Prometheus text: requests by pattern, decisions by kind, lag, backlog, holds, pool', async () => {
     await createTrading(stack)
       .trader()

@@ -22,7 +22,7 @@ describe('sessions', () => {
     return { person, answer, cookies, cookie, csrf: answer.body.csrfToken as string };
   }
 
-  it('of browsers are a cookie that scripts cannot read, and no token in JSON', async () => {
+  it('[H1] of browsers are a cookie that scripts cannot read, and no token in JSON', async () => {
     const { answer, cookies, cookie, csrf } = await browser();
     expect(answer.body.session).toEqual({ expiresAt: expect.any(String) });
     expect(JSON.stringify(answer.body)).not.toContain(/tradeguard=([\w-]{43})/.exec(cookie)?.[1]);
@@ -131,7 +131,7 @@ describe('sessions in production', () => {
     rmSync(stack.config.mailDir, { recursive: true, force: true });
   });
 
-  it('are a __Host- cookie that travels over TLS alone', async () => {
+  it('[H1] are a __Host- cookie that travels over TLS alone', async () => {
     const headers = { Origin: origin, 'X-Forwarded-Proto': 'https' };
     const person = await stack.people.register({ headers });
     const device = person.answer.headers.getSetCookie()[0] ?? '';

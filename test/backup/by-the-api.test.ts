@@ -39,7 +39,7 @@ const actionsOn = async (id: string) =>
   ).map(({ action }) => action);
 
 describe('a backup by the API', () => {
-  it('is begun, done, listed, and stands in the audit log with who asked', async () => {
+  it('[B4] is begun, done, listed, and stands in the audit log with who asked', async () => {
     const begun = await post('');
     expect(begun.status, JSON.stringify(begun.body)).toBe(202);
     expect(begun.headers.get('location')).toBe(`/api/admin/backups/${begun.body.backupId}`);

@@ -1,9 +1,13 @@
 import { createSecretKey, randomBytes } from 'node:crypto';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { createReadStream, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { remainingScratches } from '../../db/scratch-database.ts';
 import { oneRow, rows, run } from '../../db/sql.ts';
+import { openBackup } from '../../security/backup-encryption.ts';
+import { createKek } from '../../security/kek.ts';
 import { administrate, withDatabase } from '../helpers/template.ts';
 import { type BackupFixture, createBackupFixture } from './backup-fixture.ts';
 
@@ -34,6 +38,16 @@ describe('a backup', () => {
   it('[B2] is smaller than its dump, since it is compressed before it is encrypted', async () => {
     const manifest = await fixture.backup();
     expect(manifest.file.bytes).toBeLessThan(manifest.dump.bytes / 2);
+    const file = createReadStream(join(fixture.settings.backupDir, manifest.file.name));
+    const { masterKey } = fixture.settings;
+    const raw = masterKey.kind === 'key' ? masterKey.key.export() : Buffer.alloc(0);
+    const opened = openBackup(createKek({ name: 'master', secret: { raw } }), manifest.id, file, manifest.key.wrapped);
+    const compressed = await buffer(opened);
+    // RFC 1952: a gzip file begins so.
+    expect(compressed.subarray(0, 3).toString('hex')).toBe('1f8b08');
+    const dump = gunzipSync(compressed);
+    expect(dump.subarray(0, 5).toString()).toBe('PGDMP');
+    expect(dump.length).toBe(manifest.dump.bytes);
   });
 
   it('[B8] shows nothing of its content, and only its owner may read the files', async () => {

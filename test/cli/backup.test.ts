@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
@@ -131,12 +131,26 @@ describe('[B5] tradeguard backup', () => {
     });
   });
 
-  it('clean-up keeps what is young', async () => {
-    const done = await instance.cli('backup', 'clean-up', '--json');
-    expect(json(done.output)).toEqual({ deleted: [], leftovers: [] });
+  it('[B3] clean-up deletes what is 31 days old and keeps what is 29 days old', async () => {
+    const young = await instance.cli('backup', 'clean-up', '--json');
+    expect(json(young.output)).toEqual({ deleted: [], leftovers: [] });
+    const folder = join(instance.dataDir, 'backups');
+    for (const [days, deleted] of [
+      [29, false],
+      [31, true],
+    ] as const) {
+      const { id } = json((await instance.cli('backup', 'create', '--json')).output);
+      const manifest = join(folder, `${id}.manifest.json`);
+      const content = JSON.parse(readFileSync(manifest, 'utf8'));
+      const createdAt = new Date(Date.now() - days * 86_400_000).toISOString();
+      writeFileSync(manifest, JSON.stringify({ ...content, createdAt }));
+      const done = await instance.cli('backup', 'clean-up', '--json');
+      expect(json(done.output).deleted).toEqual(deleted ? [id] : []);
+      expect(existsSync(manifest)).toBe(!deleted);
+    }
   });
 
-  it('says what is wrong in one sentence, with an exit code', async () => {
+  it('[B6] says what is wrong in one sentence, with an exit code', async () => {
     const folder = join(instance.dataDir, 'backups');
     const file = readdirSync(folder).find((name) => name.endsWith('.backup')) ?? '';
     const bytes = readFileSync(join(folder, file));

@@ -12,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => stack?.close());
 
-it('[C8] a login leaves nothing readable in Temporal, and staff read it through the codec server', async () => {
+it('[O7] [C8] a login leaves nothing readable in Temporal, and staff read it through the codec server', async () => {
   const person = await stack.people.register();
   const login = await stack.people.login(person);
   expect(login.status).toBe(200);
