@@ -4,6 +4,7 @@ import type { AuditLog } from '../db/audit.ts';
 import type { Database } from '../db/orm.ts';
 import type { Outbox } from '../db/outbox.ts';
 import type { Mailer } from '../platform/mailer.ts';
+import type { PaymentPort } from '../platform/payment-port.ts';
 import type { Keyring } from '../security/keyring.ts';
 import type { WorkflowRegistry } from '../temporal/workflow-registry.ts';
 import type { TaskQueues } from '../workflows/contract.ts';
@@ -18,6 +19,8 @@ export interface ActivityDeps {
   auditKey: KeyObject;
   outbox: Outbox;
   mailer: Mailer;
+  /** Undefined where deposits are not paid at a provider. */
+  payments: PaymentPort | undefined;
   /** Which workflows run, for the one activity that starts lost ones again. */
   registry: WorkflowRegistry;
   log: Logger;

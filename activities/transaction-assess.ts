@@ -18,6 +18,7 @@ import {
 import type { TransactionStatus } from '../domain/transaction.ts';
 import type { FollowUps, TransactionInput } from '../workflows/contract.ts';
 import type { ActivityDeps } from './deps.ts';
+import { waitsForPayment } from './transaction-ending.ts';
 import { createTransactionLetters } from './transaction-letters.ts';
 import { type Offer, offerOf, recipientOf } from './transaction-offer.ts';
 
@@ -54,7 +55,9 @@ export function createTransactionDecision(deps: ActivityDeps) {
     const assessment = judge(features, outside);
     const decision = decideTransaction(assessment, amount, BigInt(settings.stepUpAmountMinor), RULE_SET_V1.thresholds);
     const action = outside ? 'settle' : decision.action;
-    const status = offer.code === null ? STATUS_OF[action] : 'rejected';
+    const permitted = STATUS_OF[action];
+    const waits = permitted === 'settled' && waitsForPayment({ type: request.type, settings, virtual: input.virtual });
+    const status = offer.code !== null ? 'rejected' : waits ? 'payment_required' : permitted;
 
     const stored = newRow(input, owner, { moment, offer, features, assessment, status, action, recipient });
     await insertTransaction(tx, stored);
@@ -154,7 +157,7 @@ export function createTransactionDecision(deps: ActivityDeps) {
   return { decide };
 }
 
-const STATUS_OF: Readonly<Record<TransactionAction, Exclude<TransactionStatus, 'rejected'>>> = {
+const STATUS_OF: Readonly<Record<TransactionAction, Exclude<TransactionStatus, 'rejected' | 'payment_required'>>> = {
   settle: 'settled',
   step_up: 'step_up_required',
   quarantine: 'quarantined',
@@ -165,6 +168,7 @@ const ACTION_OF: Readonly<Record<TransactionStatus, string>> = {
   settled: 'transaction.settled',
   step_up_required: 'transaction.step_up_required',
   quarantined: 'transaction.held',
+  payment_required: 'transaction.payment_required',
   rejected: 'transaction.rejected',
 };
 
@@ -172,6 +176,7 @@ const HTTP_STATUS_OF: Readonly<Record<TransactionStatus, number>> = {
   settled: 201,
   step_up_required: 202,
   quarantined: 202,
+  payment_required: 202,
   rejected: 422,
 };
 
@@ -205,6 +210,7 @@ function newRow(
     methods: status === 'step_up_required' ? offeredMethods({ available, proven: [], purpose: 'transaction' }) : [],
     step_up_expires_at: status === 'step_up_required' ? after(settings.stepUpTimeoutMs) : null,
     review_by: status === 'quarantined' ? after(settings.reviewWindowMs) : null,
+    payment_expires_at: status === 'payment_required' ? after(settings.paymentTimeoutMs) : null,
     created_at: moment.now.text,
   };
   return {

@@ -15,6 +15,7 @@ export function createTransactionClosing(
     { tx, row, owner }: LockedTransaction,
     by: 'owner' | 'operator',
   ): Promise<StepEffect<{ cancelled: boolean }>> {
+    // A deposit that waits for its payment is taken back at the provider first: see `followPayment`.
     if (row.status !== 'step_up_required' && row.status !== 'quarantined') return { result: { cancelled: false } };
     // The signal alone proves nothing: the owner's wish is the row that the API wrote for their session.
     if (by === 'owner' && row.cancel_requested_at === null) {

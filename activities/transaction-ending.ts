@@ -5,7 +5,7 @@ import { resolveIncidentFor } from '../db/incidents.ts';
 import { endReservation, postSettlement, settlementRefusal } from '../db/ledger.ts';
 import { quoteFor } from '../db/prices.ts';
 import type { Tx } from '../db/sql.ts';
-import { markRejected, markSettled, type TransactionRow } from '../db/transactions.ts';
+import { markPaymentRequired, markRejected, markSettled, type TransactionRow } from '../db/transactions.ts';
 import type { SettlementTerms } from '../domain/ledger.ts';
 import { outgrewControls, priceOrder } from '../domain/quote.ts';
 import { applySettlement } from '../domain/risk/features.ts';
@@ -13,6 +13,15 @@ import { isTrade, type RejectionCode } from '../domain/transaction.ts';
 import type { FollowUps, TransactionSettings } from '../workflows/contract.ts';
 import type { ActivityDeps } from './deps.ts';
 import { createTransactionLetters } from './transaction-letters.ts';
+
+/** Ends that come while nobody looks, of transactions that were not held. */
+const WRITTEN_ABOUT: ReadonlySet<RejectionCode> = new Set([
+  'step_up_failed',
+  'step_up_expired',
+  'payment_expired',
+  'payment_failed',
+  'payment_mismatch',
+]);
 
 /** Who brought the end about, for the audit log. */
 export type Actor = AuditEvent['actor'];
@@ -45,7 +54,7 @@ export function createTransactionEnding(deps: ActivityDeps) {
     const wasHeld = row.held_at !== null;
     if (code === null) {
       if (wasHeld) await letters.approved(tx, owner, row);
-    } else if (wasHeld || code === 'step_up_failed' || code === 'step_up_expired') {
+    } else if (wasHeld || WRITTEN_ABOUT.has(code)) {
       await letters.rejected(tx, owner, row, code);
     }
   }
@@ -78,17 +87,37 @@ export function createTransactionEnding(deps: ActivityDeps) {
     return closeHold(tx, row, `rejected: ${code}`, actor);
   }
 
-  /**
-   * Settles at today's terms. What was true when it was decided may have changed since: restriction, balance, limit and
-   * price are asked again, and a no rejects with its code.
-   */
+  /** A deposit that may proceed waits for its money, where that comes from a provider; everything else settles now. */
   async function settle(
     tx: Tx,
     row: TransactionRow,
     owner: AccountOwner,
     actor: Actor = { kind: 'system' },
   ): Promise<Ending> {
+    if (!waitsForPayment(row)) return book(tx, row, owner, actor);
     if (owner.restricted || owner.disabled) return reject(tx, row, owner, 'account_restricted', actor);
+    const { paymentTimeoutMs } = row.settings as TransactionSettings;
+    await markPaymentRequired(tx, row.id, { timeoutMs: paymentTimeoutMs });
+    await record(tx, row, actor, 'transaction.payment_required', {});
+    if (row.held_at !== null) await letters.toBePaid(tx, owner, row);
+    return closeHold(tx, row, 'approved; the deposit waits for its payment', actor);
+  }
+
+  /**
+   * Settles at today's terms. What was true when it was decided may have changed since: restriction, balance, limit and
+   * price are asked again, and a no rejects with its code.
+   */
+  async function book(
+    tx: Tx,
+    row: TransactionRow,
+    owner: AccountOwner,
+    actor: Actor = { kind: 'system' },
+  ): Promise<Ending> {
+    // Money that a provider has taken is booked whatever the account's state: restricted, it cannot leave again.
+    const isPaid = row.status === 'payment_required';
+    if (!isPaid && (owner.restricted || owner.disabled)) {
+      return reject(tx, row, owner, 'account_restricted', actor);
+    }
     const priced = await currentTerms(tx, row);
     if (typeof priced === 'string') return reject(tx, row, owner, priced, actor);
     const { terms, price } = priced;
@@ -104,7 +133,17 @@ export function createTransactionEnding(deps: ActivityDeps) {
     return closeHold(tx, row, 'approved and settled', actor);
   }
 
-  return { settle, reject, record };
+  return { settle, book, reject, record };
+}
+
+/** Whether a deposit has to be paid at a provider before it is booked. */
+export function waitsForPayment(row: {
+  type: TransactionRow['type'];
+  settings: object;
+  virtual: object | null;
+}): boolean {
+  const { payments } = row.settings as TransactionSettings;
+  return row.type === 'deposit' && payments === 'provider' && row.virtual === null;
 }
 
 export type TransactionEnding = ReturnType<typeof createTransactionEnding>;

@@ -45,6 +45,13 @@ export function createTransactionLetters({ outbox, publicOrigin }: { outbox: Out
         text: [`Your ${described(subject)} was reviewed, approved and settled.`],
       }),
 
+    toBePaid: (tx: Tx, owner: AccountOwner, subject: Subject) =>
+      send(tx, owner, subject, {
+        template: 'transaction.to_be_paid',
+        subject: 'Your deposit was approved',
+        text: [`Your ${described(subject)} was reviewed and approved. You can pay it now, at ${publicOrigin}.`],
+      }),
+
     rejected: (tx: Tx, owner: AccountOwner, subject: Subject, code: string) =>
       send(tx, owner, subject, {
         template: 'transaction.decided',
@@ -69,6 +76,9 @@ const REASONS: Readonly<Record<string, string>> = {
   price_stale: 'there was no current price',
   price_limit: 'the price had moved beyond the limit',
   account_restricted: 'your account is restricted',
+  payment_failed: 'the payment was cancelled',
+  payment_expired: 'it was not paid in time',
+  payment_mismatch: 'what was paid is not what was asked for; we will write to you',
 };
 
 /** Thousands are grouped: the only six-digit number in any letter is a code. */

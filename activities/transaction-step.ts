@@ -113,6 +113,7 @@ export async function stateOf(tx: Tx, row: NewTransaction, followUps: FollowUps)
     risk: scoreAsFraction(row.score),
     stepUpExpiresAt: isoOrNull(row.step_up_expires_at),
     reviewBy: row.review_by === null ? null : iso(row.review_by),
+    payBy: row.status === 'payment_required' ? isoOrNull(row.payment_expires_at) : null,
     approvals: { given: approvers.size, required: row.required_approvals },
     followUps,
   };

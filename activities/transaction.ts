@@ -7,6 +7,7 @@ import type { ActivityDeps } from './deps.ts';
 import { createTransactionDecision } from './transaction-assess.ts';
 import { createTransactionClosing } from './transaction-closing.ts';
 import { createTransactionEnding } from './transaction-ending.ts';
+import { createTransactionPayment } from './transaction-payment.ts';
 import { createTransactionReview } from './transaction-review.ts';
 import { createTransactionStep, currentSignal, stateOf } from './transaction-step.ts';
 import { createTransactionStepUp } from './transaction-step-up.ts';
@@ -80,5 +81,6 @@ export function createTransactionActivities(deps: ActivityDeps) {
     ...stepUp,
     ...review,
     ...closing,
+    ...createTransactionPayment(deps, step, ending),
   };
 }

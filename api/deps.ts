@@ -1,10 +1,12 @@
 import type { KeyObject } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { AuditLog } from '../db/audit.ts';
+import type { FrontDoorEvents } from '../db/front-door-events.ts';
 import type { Database } from '../db/orm.ts';
 import type { Outbox } from '../db/outbox.ts';
 import type { Config } from '../platform/config.ts';
 import type { GeoipPort } from '../platform/geoip.ts';
+import type { PaymentPort } from '../platform/payment-port.ts';
 import type { Keyring } from '../security/keyring.ts';
 import type { PasswordHasher } from '../security/passwords.ts';
 import type { EventFeed } from './event-feed.ts';
@@ -23,6 +25,10 @@ export interface ApiDeps {
   telemetry: Telemetry;
   feed: EventFeed;
   geo: GeoipPort;
+  /** Undefined where deposits are not paid at a provider. */
+  payments: PaymentPort | undefined;
+  /** Refusals that the dashboard counts. */
+  events: FrontDoorEvents;
   auditKey: KeyObject;
   passwords: PasswordHasher;
   /** Whether a password is, or is hardly more than, one of the breached ones. */

@@ -11,6 +11,7 @@ import { createOutbox } from '../db/outbox.ts';
 import { type Config, ConfigError, loadConfig } from '../platform/config.ts';
 import { openGeoip } from '../platform/geoip.ts';
 import { createLogger } from '../platform/logger.ts';
+import { openPayments } from '../platform/payments.ts';
 import { persist } from '../platform/persist.ts';
 import { createShutdown } from '../platform/shutdown.ts';
 import { loadCommonPasswords } from '../security/common-passwords.ts';
@@ -77,6 +78,7 @@ export async function startApi({ config: given, log }: { config: Config; log: Lo
   });
   const feed = createEventFeed({ db, log });
   const telemetry = createTelemetry({ db, log, streams: feed.streams });
+  const guards = createGuards({ config, log, db, keyring, audit });
   const routes = createRoutes({
     config,
     log,
@@ -98,8 +100,9 @@ export async function startApi({ config: given, log }: { config: Config; log: Lo
     geo,
     passwords: createPasswordHasher(),
     isCommonPassword: loadCommonPasswords(),
+    payments: await openPayments(config.stripe),
+    events: guards.events,
   });
-  const guards = createGuards({ config, log, db, keyring, audit });
   server.on('request', createApp({ log, routes, telemetry, ...guards }));
   // Only where the address of the Temporal UI is known: its pages are the only ones that may ask.
   const codecServer =

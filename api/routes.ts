@@ -16,6 +16,7 @@ import { createOpenApiRoutes } from './openapi.ts';
 import { createOperationsRoutes } from './operations.ts';
 import { createPasskeyRoutes } from './passkeys.ts';
 import { createPasswordRoutes } from './password.ts';
+import { createPaymentRoutes } from './payments.ts';
 import { createPortfolioRoutes } from './portfolio.ts';
 import { createProfileRoutes } from './profile.ts';
 import { createRecoveryRoutes } from './recovery.ts';
@@ -51,6 +52,7 @@ export function createRoutes(deps: ApiDeps): Route[] {
     ...createOperationsRoutes(deps),
     ...createPasskeyRoutes(deps),
     ...createPasswordRoutes(deps),
+    ...createPaymentRoutes(deps),
     ...createPortfolioRoutes(deps),
     ...createProfileRoutes(deps),
     ...createRecoveryCodeRoutes(deps),

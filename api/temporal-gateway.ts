@@ -20,6 +20,7 @@ import {
   restrictionRecover,
   runAccepted,
   transactionCancel,
+  transactionPayment,
   transactionResendCode,
   transactionReview,
   transactionSubmitFactor,
@@ -156,6 +157,10 @@ export function createTemporalGateway({ temporal, queues, verdictTimeoutMs }: Ga
           { status: 'closed' },
         ),
       ),
+
+    /** Tells the deposit that something happened to its payment. @returns false when its workflow runs no more */
+    signalPayment: (transactionId: string): Promise<boolean> =>
+      bounded(() => delivered(workflow.getHandle(workflowIds.transaction(transactionId)).signal(transactionPayment))),
 
     /** Tells the held transaction of a verdict row. @returns false when its workflow runs no more */
     signalReview: (transactionId: string, verdictId: string): Promise<boolean> =>

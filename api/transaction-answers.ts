@@ -17,6 +17,7 @@ export const transactionViewSchema = z.object({
   methods: z.array(z.enum(FACTOR_METHODS)).optional(),
   expiresAt: z.iso.datetime().optional(),
   reviewBy: z.iso.datetime().optional(),
+  payBy: z.iso.datetime().optional().describe('Until when a deposit may be paid'),
   createdAt: z.iso.datetime(),
 });
 
@@ -47,6 +48,9 @@ const REJECTIONS: Readonly<Record<string, string>> = {
   amount_too_small: 'Quantity times price rounds to zero.',
   amount_too_large: 'The amount, or what the account would hold then, is too large.',
   account_restricted: 'The account is restricted.',
+  payment_failed: 'The payment was cancelled; nothing was booked.',
+  payment_expired: 'It was not paid in time; nothing was booked.',
+  payment_mismatch: 'What was paid is not what was asked for; nothing was booked. Contact support.',
 };
 
 /** A rejected transaction as a problem document; the same for every repeat, so it quotes the first request. */

@@ -54,7 +54,10 @@ export function createTransactionRoutes(deps: ApiDeps): Route[] {
     body: transactionBody,
     responses: {
       201: { description: 'Settled', schema: transactionViewSchema },
-      202: { description: 'Waits for a factor, or is held for a reviewer', schema: transactionViewSchema },
+      202: {
+        description: 'Waits for a factor, for its payment, or is held for a reviewer',
+        schema: transactionViewSchema,
+      },
       409: { description: 'The key was used with another body' },
       422: { description: 'Rejected and stored; the problem names its transactionId' },
       503: { description: 'No verdict yet: ask again with the same key' },
@@ -77,6 +80,9 @@ export function createTransactionRoutes(deps: ApiDeps): Route[] {
         if (stored.body_hash !== terms.bodyHash) throw keyReused();
         const requestId = stored.request_id ?? context.request.requestId;
         return decisionReply({ httpStatus: stored.first_status, body: stored.first_body, requestId }, true);
+      }
+      if (terms.type === 'deposit' && config.production && config.stripe === undefined) {
+        throw new DomainError('deposits_off', 'Deposits are not set up here: STRIPE_SECRET_KEY is not set.');
       }
       const submissionId = uuidV7();
       const verdict = await gateway.transaction({
@@ -167,6 +173,8 @@ export function transactionSettings(config: Config): TransactionSettings {
     stepUpAmountMinor: minor(config.stepUpAmount),
     secondApprovalAboveMinor: config.secondApprovalAbove === undefined ? null : minor(config.secondApprovalAbove),
     securityQuestions: config.securityQuestions === 'additional',
+    payments: config.stripe === undefined ? 'none' : 'provider',
+    paymentTimeoutMs: config.paymentTimeout,
   };
 }
 

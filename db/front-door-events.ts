@@ -1,5 +1,5 @@
 import type { Database } from './orm.ts';
-import { run } from './sql.ts';
+import { oneRow } from './sql.ts';
 
 /** Something the front door refused before any handler ran. */
 export interface FrontDoorRefusal {
@@ -18,14 +18,16 @@ export interface FrontDoorRefusal {
 /** Records refusals by kind, bucket and minute. Never throws: a refusal stands whether or not it could be recorded. */
 export function createFrontDoorEvents({ db, onError }: { db: Database; onError: (error: unknown) => void }) {
   return {
-    async record(refusal: FrontDoorRefusal): Promise<void> {
+    /** @returns whether it is the first one of its bucket within this minute; false where it could not be recorded */
+    async record(refusal: FrontDoorRefusal): Promise<boolean> {
       try {
-        await run(
+        const { first } = await oneRow<{ first: boolean }>(
           db.fork(),
           `insert into front_door_event as e (kind, bucket, window_start, route, network, user_id, cause, refusals)
            values ($1, $2, date_trunc('minute', clock_timestamp()), $3, $4, $5, $6, coalesce($7, 1))
            on conflict (kind, bucket, window_start) do update
-             set refusals = coalesce($7, e.refusals + 1), last_at = clock_timestamp(), cause = excluded.cause`,
+             set refusals = coalesce($7, e.refusals + 1), last_at = clock_timestamp(), cause = excluded.cause
+           returning e.xmax = 0 as first`,
           [
             refusal.kind,
             refusal.bucket,
@@ -36,8 +38,10 @@ export function createFrontDoorEvents({ db, onError }: { db: Database; onError: 
             refusal.refusals ?? null,
           ],
         );
+        return first;
       } catch (error) {
         onError(error);
+        return false;
       }
     },
   };

@@ -34,6 +34,8 @@ export const applicationGrants: Readonly<Record<string, string>> = {
   instrument_price: 'select, insert',
   transaction: 'select, insert, update',
   reservation: 'select, insert, update',
+  payment: 'select, insert, update',
+  payment_event: 'select, insert',
   posting: 'select, insert',
   ledger_balance: 'select',
   review_verdict: 'select, insert',

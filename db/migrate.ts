@@ -14,6 +14,7 @@ import { Restriction } from './migrations/0010-restriction.ts';
 import { Profile } from './migrations/0011-profile.ts';
 import { KeyRotation } from './migrations/0012-key-rotation.ts';
 import { Factors } from './migrations/0013-factors.ts';
+import { Payments } from './migrations/0014-payments.ts';
 import { run } from './sql.ts';
 
 const migrations = [
@@ -30,6 +31,7 @@ const migrations = [
   Profile,
   KeyRotation,
   Factors,
+  Payments,
 ].map((migration) => ({
   name: new migration(undefined as never, undefined as never).name ?? migration.name,
   class: migration,

@@ -36,6 +36,7 @@ export interface TransactionRow {
   step_up_expires_at: string | null;
   held_at: string | null;
   review_by: string | null;
+  payment_expires_at: string | null;
   required_approvals: number;
   cancel_requested_at: string | null;
   finished_at: string | null;
@@ -53,7 +54,7 @@ export interface TransactionRow {
 const COLUMNS = `id, user_id, account_id, type, instrument_id, quantity, price_limit, price, amount, currency, category,
   counterparty, counterparty_account_id, encode(body_hash, 'hex') as body_hash, status, code, score, rule_set_version,
   reasons, features, hold_after_step_up, methods, first_status, first_body, t, created_at, step_up_expires_at, held_at,
-  review_by, required_approvals, cancel_requested_at, finished_at, session_id, host(ip) as ip, user_agent, request_id, settings, virtual,
+  review_by, payment_expires_at, required_approvals, cancel_requested_at, finished_at, session_id, host(ip) as ip, user_agent, request_id, settings, virtual,
   (extract(epoch from t) * 1000000)::bigint as t_micros,
   (extract(epoch from review_by) * 1000000)::bigint as review_by_micros`;
 
@@ -78,10 +79,10 @@ export async function insertTransaction(tx: Tx, value: NewTransaction): Promise<
        category, counterparty, counterparty_account_id, body_hash, status, code, score, rule_set_version, reasons, features,
        hold_after_step_up, methods, first_status, first_body, t, created_at, step_up_expires_at, held_at, review_by,
        required_approvals, finished_at, session_id, ip, request_id, settings, virtual, device_id,
-       user_agent)
+       user_agent, payment_expires_at)
      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, decode($14, 'hex'), $15, $16, $17, $18, $19::jsonb,
        $20::jsonb, $21, $22::jsonb, $23, $24::json, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35::jsonb, $36::jsonb,
-       (select device_id from session where id = $32), $37)`,
+       (select device_id from session where id = $32), $37, $38)`,
     [
       value.id,
       value.user_id,
@@ -120,6 +121,7 @@ export async function insertTransaction(tx: Tx, value: NewTransaction): Promise<
       JSON.stringify(value.settings),
       value.virtual === null ? null : JSON.stringify(value.virtual),
       value.user_agent,
+      value.payment_expires_at,
     ],
   );
 }
@@ -139,6 +141,16 @@ export async function markRejected(tx: Tx, id: string, code: string): Promise<vo
     tx,
     `update transaction set status = 'rejected', code = $2, finished_at = clock_timestamp() where id = $1`,
     [id, code],
+  );
+}
+
+/** Lets a deposit wait for its payment. `timeoutMs` counts from now (database time). */
+export async function markPaymentRequired(tx: Tx, id: string, { timeoutMs }: { timeoutMs: number }): Promise<void> {
+  await run(
+    tx,
+    `update transaction set status = 'payment_required',
+            payment_expires_at = clock_timestamp() + make_interval(secs => $2::double precision / 1000) where id = $1`,
+    [id, timeoutMs],
   );
 }
 
@@ -170,6 +182,7 @@ export function transactionView(
     | 'methods'
     | 'step_up_expires_at'
     | 'review_by'
+    | 'payment_expires_at'
     | 'created_at'
   >,
 ): TransactionView {
@@ -184,6 +197,9 @@ export function transactionView(
       ? { methods: [...value.methods], expiresAt: iso(value.step_up_expires_at) }
       : {}),
     ...(value.status === 'quarantined' && value.review_by !== null ? { reviewBy: iso(value.review_by) } : {}),
+    ...(value.status === 'payment_required' && value.payment_expires_at !== null
+      ? { payBy: iso(value.payment_expires_at) }
+      : {}),
     createdAt: iso(value.created_at),
   };
 }

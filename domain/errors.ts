@@ -27,6 +27,7 @@ export const ERROR_MEANINGS = {
   idempotency_key_required: 'bad_input',
   invalid_cursor: 'bad_input',
   token_invalid: 'bad_input',
+  webhook_invalid: 'bad_input',
   // Who is asking
   session_required: 'unauthenticated',
   invalid_credentials: 'unauthenticated',
@@ -44,6 +45,7 @@ export const ERROR_MEANINGS = {
   own_transaction: 'forbidden',
   own_account: 'forbidden',
   not_a_reviewer: 'forbidden',
+  deposits_off: 'forbidden',
   // What is (not) there
   not_found: 'not_found',
   login_expired: 'expired',
@@ -60,6 +62,7 @@ export const ERROR_MEANINGS = {
   already_enrolled: 'conflict',
   factor_required: 'conflict',
   not_offered: 'conflict',
+  no_payment: 'conflict',
   already_exists: 'conflict',
   last_admin: 'conflict',
   already_restricted: 'conflict',
@@ -84,6 +87,9 @@ export const ERROR_MEANINGS = {
   step_up_expired: 'unprocessable',
   review_rejected: 'unprocessable',
   cancelled: 'unprocessable',
+  payment_failed: 'unprocessable',
+  payment_expired: 'unprocessable',
+  payment_mismatch: 'unprocessable',
   password_breached: 'unprocessable',
   // What may work later
   rate_limited: 'rate_limited',
@@ -93,6 +99,7 @@ export const ERROR_MEANINGS = {
   keys_unavailable: 'unavailable',
   temporal_unavailable: 'unavailable',
   mail_unavailable: 'unavailable',
+  payments_unavailable: 'unavailable',
   backups_unavailable: 'unavailable',
 } as const satisfies Record<string, ErrorMeaning>;
 

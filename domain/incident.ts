@@ -18,6 +18,7 @@ export const CAUSE_SEVERITY = {
   maintenance_late: 'medium',
   alert: 'high',
   passkey_cloned: 'high',
+  payment_mismatch: 'high',
   login_escalated: 'high',
   transaction_escalated: 'high',
   restriction: 'high',

@@ -13,5 +13,7 @@ export interface TransactionView {
   methods?: FactorMethod[];
   expiresAt?: string;
   reviewBy?: string;
+  /** Until when a deposit may be paid. */
+  payBy?: string;
   createdAt: string;
 }

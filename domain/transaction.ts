@@ -3,8 +3,17 @@ import { DomainError } from './errors.ts';
 export const TRANSACTION_TYPES = ['buy', 'sell', 'deposit', 'withdrawal', 'transfer'] as const;
 export type TransactionType = (typeof TRANSACTION_TYPES)[number];
 
-/** `settled` and `rejected` are final; the two others hold reserved funds until they end. */
-export const TRANSACTION_STATUSES = ['settled', 'step_up_required', 'quarantined', 'rejected'] as const;
+/**
+ * `settled` and `rejected` are final. `step_up_required` and `quarantined` hold reserved funds until they end;
+ * `payment_required` is a deposit that was let through and waits for its money.
+ */
+export const TRANSACTION_STATUSES = [
+  'settled',
+  'step_up_required',
+  'quarantined',
+  'payment_required',
+  'rejected',
+] as const;
 export type TransactionStatus = (typeof TRANSACTION_STATUSES)[number];
 
 /** Why a transaction was rejected. */
@@ -24,6 +33,9 @@ export const REJECTION_CODES = [
   'amount_too_small',
   'amount_too_large',
   'account_restricted',
+  'payment_failed',
+  'payment_expired',
+  'payment_mismatch',
 ] as const;
 export type RejectionCode = (typeof REJECTION_CODES)[number];
 
@@ -32,8 +44,9 @@ export const CATEGORY_PATTERN = /^[a-z0-9_]{1,40}$/;
 export const DEFAULT_CATEGORY = 'other';
 
 const NEXT: Readonly<Record<TransactionStatus, readonly TransactionStatus[]>> = {
-  step_up_required: ['settled', 'quarantined', 'rejected'],
-  quarantined: ['settled', 'rejected'],
+  step_up_required: ['settled', 'quarantined', 'payment_required', 'rejected'],
+  quarantined: ['settled', 'payment_required', 'rejected'],
+  payment_required: ['settled', 'rejected'],
   settled: [],
   rejected: [],
 };
@@ -53,7 +66,7 @@ export function assertCanBecome(from: TransactionStatus, to: TransactionStatus):
   if (!canBecome(from, to)) throw new DomainError('illegal_transition', `A ${from} transaction cannot become ${to}.`);
 }
 
-/** The owner may cancel while the transaction is held or waits for a factor. */
+/** The owner may cancel while the transaction is held, waits for a factor or for its payment. */
 export function isCancellable(status: TransactionStatus): boolean {
   return !isFinal(status);
 }

@@ -21,6 +21,7 @@ import {
   urlOf,
 } from './config-values.ts';
 import type { S3Settings } from './s3-client.ts';
+import type { StripeSettings } from './stripe-payments.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 /** The same texts by field name, defaults filled in. */
@@ -122,6 +123,16 @@ const FIELDS = {
   securityQuestions: field('SECURITY_QUESTIONS', z.enum(['off', 'additional'], 'write off or additional'), 'off'),
   verdictTimeout: field('VERDICT_TIMEOUT', duration, '10s'),
   priceMaxAge: field('PRICE_MAX_AGE', duration, '15m'),
+  stripeSecretKey: optional(
+    'STRIPE_SECRET_KEY',
+    text.regex(/^(sk|rk)_(test|live)_[A-Za-z0-9]{8,}$/, 'write a secret or restricted key of Stripe: sk_... or rk_...'),
+  ),
+  stripeWebhookSecret: optional(
+    'STRIPE_WEBHOOK_SECRET',
+    text.regex(/^whsec_[A-Za-z0-9+/=_-]{16,}$/, "write the signing secret of the webhook's endpoint: whsec_..."),
+  ),
+  stripeApiBase: field('STRIPE_API_BASE', origin, 'https://api.stripe.com'),
+  paymentTimeout: field('PAYMENT_TIMEOUT', duration, '24h'),
   sessionTtl: field('SESSION_TTL', duration, '12h'),
   shutdownTimeout: field('SHUTDOWN_TIMEOUT', duration, '8s'),
   baseCurrency: field('BASE_CURRENCY', text.regex(/^[A-Z]{3}$/, 'write an ISO 4217 code such as USD'), 'USD'),
@@ -190,6 +201,7 @@ export type Config = Readonly<
     | 'mailDirGiven'
     | 'backupDirGiven'
     | `backupS3${string}`
+    | `stripe${string}`
     | `temporalTls${string}`
     | `pool${string}`
   > & {
@@ -201,6 +213,8 @@ export type Config = Readonly<
     backupDir: string;
     /** Where backups are copied to; undefined without. */
     backupS3: S3Settings | undefined;
+    /** Where deposits are paid; undefined without. */
+    stripe: StripeSettings | undefined;
     temporalTls: TlsFiles | undefined;
     /** Times in milliseconds. 20 connections and 10 more under load, so that several processes stay below max_connections. */
     dbPool: Readonly<{
@@ -255,6 +269,9 @@ function productionProblems(input: Input): string[] {
   else if (!input.publicOrigin.startsWith('https:')) problems.push('PUBLIC_ORIGIN: production needs an https origin.');
   if (input.backupS3Endpoint?.startsWith('http:'))
     problems.push('BACKUP_S3_ENDPOINT: production needs an https address.');
+  if (/^(sk|rk)_test_/.test(input.stripeSecretKey ?? ''))
+    problems.push('STRIPE_SECRET_KEY: production needs a live key; test cards must not make money.');
+  if (input.stripeApiBase?.startsWith('http:')) problems.push('STRIPE_API_BASE: production needs an https address.');
   if (!input.smtpUrl && !input.mailDirGiven)
     problems.push('SMTP_URL is not set. Set it, or MAIL_DIR where mail is collected from files on purpose.');
   return problems;
@@ -275,6 +292,8 @@ function crossProblems(input: Input): string[] {
     problems.push(
       'BACKUP_S3_ENDPOINT, BACKUP_S3_BUCKET, BACKUP_S3_ACCESS_KEY_ID and BACKUP_S3_SECRET_ACCESS_KEY belong together. Set all or none.',
     );
+  if (Boolean(input.stripeSecretKey) !== Boolean(input.stripeWebhookSecret))
+    problems.push('STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRET belong together. Set both or neither.');
   return problems;
 }
 
@@ -309,7 +328,8 @@ function assemble(parsed: Parsed, env: Environment, production: boolean): Config
     ...plain
   } = afterTls;
   const { backupDirGiven, backupS3Endpoint, backupS3Bucket, backupS3Region, backupS3Prefix, ...afterBackup } = plain;
-  const { backupS3AccessKeyId, backupS3SecretAccessKey, ...rest } = afterBackup;
+  const { backupS3AccessKeyId, backupS3SecretAccessKey, ...afterS3 } = afterBackup;
+  const { stripeSecretKey, stripeWebhookSecret, stripeApiBase, ...rest } = afterS3;
   const usesTls = temporalTlsEnabled || temporalTlsCa !== undefined || temporalTlsCert !== undefined;
   return {
     ...rest,
@@ -331,6 +351,10 @@ function assemble(parsed: Parsed, env: Environment, production: boolean): Config
             accessKeyId: backupS3AccessKeyId,
             secretAccessKey: backupS3SecretAccessKey,
           }
+        : undefined,
+    stripe:
+      stripeSecretKey && stripeWebhookSecret
+        ? { secretKey: stripeSecretKey, webhookSecret: stripeWebhookSecret, apiBase: stripeApiBase }
         : undefined,
     temporalTls: usesTls
       ? { ca: temporalTlsCa, cert: temporalTlsCert, key: temporalTlsKey, serverName: temporalTlsServerName }

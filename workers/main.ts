@@ -14,6 +14,7 @@ import { recordPrices } from '../db/prices.ts';
 import { type Config, ConfigError, loadConfig } from '../platform/config.ts';
 import { createLogger } from '../platform/logger.ts';
 import { createMailer } from '../platform/mailer.ts';
+import { openPayments } from '../platform/payments.ts';
 import { persist } from '../platform/persist.ts';
 import { createPriceFeed } from '../platform/price-feed.ts';
 import { createShutdown } from '../platform/shutdown.ts';
@@ -78,6 +79,8 @@ export async function startWorkerProcess({ config, log, workflowBundle, schedule
         SESSION_SECRET: config.sessionSecret,
         SMTP_URL: config.smtpUrl,
         BACKUP_S3_SECRET_ACCESS_KEY: config.backupS3?.secretAccessKey,
+        STRIPE_SECRET_KEY: config.stripe?.secretKey,
+        STRIPE_WEBHOOK_SECRET: config.stripe?.webhookSecret,
       }),
     );
 
@@ -142,6 +145,7 @@ export async function startWorkerProcess({ config, log, workflowBundle, schedule
       auditKey: config.auditKey,
       outbox,
       mailer,
+      payments: await openPayments(config.stripe),
       registry: createWorkflowRegistry({ temporal: client, queues }),
       log,
       publicOrigin: config.publicOrigin,

@@ -65,6 +65,10 @@ export interface TransactionSettings {
   stepUpAmountMinor: string;
   /** Minor units; holds strictly above need two different reviewers. Null: one always suffices. */
   secondApprovalAboveMinor: string | null;
+  /** Where deposits are paid: at the provider, or (outside production) nowhere, which books them at once. */
+  payments: 'provider' | 'none';
+  /** How long a deposit waits for its payment. */
+  paymentTimeoutMs: number;
   /** Whether security questions are offered beside the factors; absent in runs from before there were any. */
   securityQuestions?: boolean;
 }
@@ -201,6 +205,7 @@ export interface TransactionState {
   risk: number;
   stepUpExpiresAt: string | null;
   reviewBy: string | null;
+  payBy: string | null;
   approvals: { given: number; required: number };
   followUps: FollowUps;
 }
@@ -233,6 +238,8 @@ export type ReviewSignal =
 export const transactionReview = defineSignal<[unknown]>('review');
 /** The owner takes the transaction back; the row with who asked was written by the API before. */
 export const transactionCancel = defineSignal('cancel');
+/** The payment provider has told of a payment; what it said lies in the database, and the provider is asked. */
+export const transactionPayment = defineSignal('payment');
 /** Ends the wait for a factor before its time: only for imported transactions, whose time is not ours. */
 export const transactionLapse = defineSignal('lapse');
 

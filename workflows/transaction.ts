@@ -6,6 +6,8 @@ import {
   setHandler,
   upsertSearchAttributes,
 } from '@temporalio/workflow';
+import type { PaymentOccasion } from '../activities/transaction-payment.ts';
+import { nextPaymentLookMs } from '../domain/payment.ts';
 import { isFinal } from '../domain/transaction.ts';
 import {
   type ResendOutcome,
@@ -16,13 +18,14 @@ import {
   type TransactionVerdict,
   transactionCancel,
   transactionLapse,
+  transactionPayment,
   transactionResendCode,
   transactionReview,
   transactionSubmitFactor,
   transactionVerdict,
 } from './contract.ts';
 import { startFollowUps } from './follow-ups.ts';
-import { decide } from './options.ts';
+import { background, decide } from './options.ts';
 import { searchAttributes } from './search-attributes.ts';
 
 /** What arrived and waits for its turn. `n` counts the arrivals: it keys their effects, so that none happens twice. */
@@ -31,6 +34,7 @@ type Arrival =
   | { kind: 'resend'; resendId: string }
   | { kind: 'review'; n: string; payload: unknown }
   | { kind: 'cancel'; n: string; by: 'owner' | 'operator' }
+  | { kind: 'payment' }
   | { kind: 'lapse' };
 
 /**
@@ -54,6 +58,7 @@ export async function transaction(input: TransactionInput): Promise<TransactionR
   let verdict: TransactionVerdict | undefined;
   let state: TransactionState | null = null;
   let lastRefusal: string | null = null;
+  let paymentLooks = 0;
 
   const nextKey = () => {
     arrived += 1;
@@ -78,6 +83,10 @@ export async function transaction(input: TransactionInput): Promise<TransactionR
   });
   setHandler(transactionCancel, () => {
     arrivals.push({ kind: 'cancel', n: nextKey(), by: 'owner' });
+  });
+  setHandler(transactionPayment, () => {
+    // However many events were delivered: the provider is asked what is so now.
+    if (!arrivals.some(({ kind }) => kind === 'payment')) arrivals.push({ kind: 'payment' });
   });
   setHandler(transactionLapse, () => {
     if (input.virtual !== null) arrivals.push({ kind: 'lapse' });
@@ -108,6 +117,7 @@ export async function transaction(input: TransactionInput): Promise<TransactionR
   async function nextStep(open: TransactionState): Promise<void> {
     const arrival = arrivals.shift();
     if (arrival !== undefined) return take(arrival);
+    if (open.view.status === 'payment_required') return awaitPayment(open);
     const isStepUp = open.view.status === 'step_up_required';
     const deadline = Date.parse((isStepUp ? open.stepUpExpiresAt : open.reviewBy) ?? '');
     const left = deadline + GRACE_MS - Date.now();
@@ -116,6 +126,24 @@ export async function transaction(input: TransactionInput): Promise<TransactionR
     }
     const summary = isStepUp ? 'until the owner has confirmed' : 'until a reviewer has decided';
     await condition(() => arrivals.length > 0, left, { summary });
+  }
+
+  /**
+   * Asks for the payment, then waits for a webhook or the next time to ask the provider, whichever is first: a webhook
+   * that was lost delays a deposit, and loses none.
+   */
+  async function awaitPayment(open: TransactionState): Promise<void> {
+    const left = () => Date.parse(open.payBy ?? '') + GRACE_MS - Date.now();
+    const next = nextPaymentLookMs(paymentLooks - 1);
+    // Over time it may still be on its way through a bank, and cannot be taken back: then it is asked for again.
+    const pause = paymentLooks === 0 ? 0 : left() > 0 ? Math.min(left(), next) : next;
+    const isTold = pause > 0 && (await condition(() => arrivals.length > 0, pause, { summary: 'until it is paid' }));
+    if (!isTold) await followPayment(left() > 0 ? 'look' : 'expire');
+  }
+
+  async function followPayment(occasion: PaymentOccasion): Promise<void> {
+    paymentLooks += 1;
+    await advance(await background.followPayment(transactionId, `${run}.${paymentLooks}`, occasion));
   }
 
   async function take(arrival: Arrival): Promise<void> {
@@ -139,7 +167,10 @@ export async function transaction(input: TransactionInput): Promise<TransactionR
         return advance(reviewed.state);
       }
       case 'cancel':
+        if (state?.view.status === 'payment_required') return followPayment(arrival.by);
         return advance(await decide.cancelTransaction(transactionId, arrival.n, arrival.by));
+      case 'payment':
+        return followPayment('look');
       case 'lapse':
         return advance(await decide.expireStepUp(transactionId));
     }
@@ -180,7 +211,9 @@ function detailsOf(state: TransactionState, lastRefusal: string | null): string 
       ? [`review by ${state.reviewBy}`, `${approvals.given} of ${approvals.required} approvals`]
       : view.status === 'step_up_required'
         ? [`to be confirmed by ${state.stepUpExpiresAt}`]
-        : [];
+        : view.status === 'payment_required'
+          ? [`to be paid by ${state.payBy}`]
+          : [];
   return [
     `${view.type}: ${view.status}`,
     ...(view.code === undefined ? [] : [view.code]),

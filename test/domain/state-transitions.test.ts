@@ -26,8 +26,12 @@ describe('a transaction', () => {
       TRANSACTION_STATUSES.filter((to) => canBecome(from, to)).map((to) => `${from}>${to}`),
     );
     expect(allowed.toSorted()).toEqual([
+      'payment_required>rejected',
+      'payment_required>settled',
+      'quarantined>payment_required',
       'quarantined>rejected',
       'quarantined>settled',
+      'step_up_required>payment_required',
       'step_up_required>quarantined',
       'step_up_required>rejected',
       'step_up_required>settled',
@@ -38,7 +42,7 @@ describe('a transaction', () => {
   });
 
   it('can be cancelled until it is final', () => {
-    expect(TRANSACTION_STATUSES.filter(isCancellable)).toEqual(['step_up_required', 'quarantined']);
+    expect(TRANSACTION_STATUSES.filter(isCancellable)).toEqual(['step_up_required', 'quarantined', 'payment_required']);
     expect(TRANSACTION_STATUSES.filter(isFinal)).toEqual(['settled', 'rejected']);
   });
 

@@ -99,6 +99,8 @@ export const AUTHORIZATION: Readonly<Record<string, Rule>> = {
   'POST /api/transactions/{transactionId}/factors': own(TRADERS, 'signed'),
   'POST /api/transactions/{transactionId}/factors/options': own(TRADERS),
   'POST /api/transactions/{transactionId}/factors/resend': own(TRADERS),
+  'GET /api/transactions/{transactionId}/payment': own(TRADERS),
+  'POST /api/payments/stripe/webhook': PUBLIC,
   'POST /api/transactions/{transactionId}/cancel': own(TRADERS, 'signed'),
 
   'GET /api/admin/security/reviews': any(STAFF),

@@ -56,6 +56,8 @@ export function transactionInput(
       emailCodeTtlMs: 10 * 60_000,
       reviewWindowMs: 24 * 3_600_000,
       priceMaxAgeMs: 15 * 60_000,
+      payments: 'none',
+      paymentTimeoutMs: 24 * 3_600_000,
       maxFactorTries: 5,
       baseCurrency: 'USD',
       stepUpAmountMinor: '1000000',
