@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -9,8 +9,12 @@ export interface MutantCopy {
   root: string;
   /** Breaks a line. @returns what puts it back @throws SpecError when the line is not there once */
   mutate(breaker: Breaker): () => void;
-  /** What the type checker finds wrong with the copy as it is; undefined when it is a program. */
-  typeError(): string | undefined;
+  /**
+   * What the type checker finds wrong with the copy as it is; undefined when it is a program.
+   *
+   * @throws the signal's reason when it aborts
+   */
+  typeError(signal: AbortSignal): Promise<string | undefined>;
   remove(): void;
 }
 
@@ -33,13 +37,19 @@ export function copyRepository(): MutantCopy {
       writeFileSync(path, breakText(text, breaker));
       return () => writeFileSync(path, text);
     },
-    typeError() {
+    typeError(signal) {
       // A name that is no longer used is no fault of a mutant.
       const lax = ['--noUnusedLocals', 'false', '--noUnusedParameters', 'false', '--pretty', 'false'];
       const tsc = join(root, 'node_modules/.bin/tsc');
-      const { status, stdout, error } = spawnSync(tsc, ['--project', root, ...lax], { cwd: root, encoding: 'utf8' });
-      if (error !== undefined) throw error;
-      return status === 0 ? undefined : (stdout.split('\n')[0] ?? 'type error');
+      return new Promise((resolve, reject) => {
+        execFile(tsc, ['--project', root, ...lax], { cwd: root, signal }, (error, stdout) => {
+          if (error === null) resolve(undefined);
+          else if (signal.aborted) reject(signal.reason);
+          // It ends with 1 or 2 when it found something; everything else is its own failure.
+          else if (typeof error.code !== 'number' || stdout === '') reject(error);
+          else resolve(stdout.split('\n')[0]);
+        });
+      });
     },
     remove: () => rmSync(root, { recursive: true, force: true }),
   };

@@ -30,6 +30,7 @@ async function main(): Promise<boolean> {
     const copy = copyRepository();
     undo.push(copy.remove);
     const env = { ...process.env, ...(await sharedServers(undo)) };
+    signal.throwIfAborted();
     const chosen = rows.filter(({ id }) => ids.includes(id));
     const missed = await judge(chosen, copy, { root: copy.root, env, verbose: false, signal });
     return missing.length === 0 && missed === 0;
@@ -42,7 +43,7 @@ async function main(): Promise<boolean> {
 async function judge(rows: readonly SpecRow[], copy: MutantCopy, run: RunOptions): Promise<number> {
   if (rows.length === 0) return 0;
   console.log(`The tests of ${rows.length} rows, unbroken: ${rows.map(({ id }) => id).join(' ')}`);
-  const typeError = copy.typeError();
+  const typeError = await copy.typeError(run.signal);
   if (typeError !== undefined) throw new Error(`The unbroken tree is no program: ${typeError}`);
   const unbroken = await runRowTests(rows, { ...run, verbose: true });
   let missed = 0;
@@ -63,7 +64,7 @@ async function breakRow(row: SpecRow, copy: MutantCopy, run: RunOptions): Promis
   const restore = copy.mutate(row.breaker);
   try {
     // A typing error makes every test red, and none has seen anything.
-    const typeError = row.breaker.file.endsWith('.ts') ? copy.typeError() : undefined;
+    const typeError = row.breaker.file.endsWith('.ts') ? await copy.typeError(run.signal) : undefined;
     if (typeError !== undefined) return `not tried, it is no program: ${typeError}`;
     return verdictOnMutant(row, await runRowTests([row], { ...run, bail: true }));
   } finally {
