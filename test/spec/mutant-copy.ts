@@ -1,4 +1,4 @@
-import { execFile, execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -42,12 +42,21 @@ export function copyRepository(): MutantCopy {
       const lax = ['--noUnusedLocals', 'false', '--noUnusedParameters', 'false', '--pretty', 'false'];
       const tsc = join(root, 'node_modules/.bin/tsc');
       return new Promise((resolve, reject) => {
-        execFile(tsc, ['--project', root, ...lax], { cwd: root, signal }, (error, stdout) => {
-          if (error === null) resolve(undefined);
-          else if (signal.aborted) reject(signal.reason);
-          // It ends with 1 or 2 when it found something; everything else is its own failure.
-          else if (typeof error.code !== 'number' || stdout === '') reject(error);
-          else resolve(stdout.split('\n')[0]);
+        // A group of its own: what is called tsc starts the compiler as another process.
+        const child = spawn(tsc, ['--project', root, ...lax], { cwd: root, detached: true });
+        const kill = () => child.pid !== undefined && process.kill(-child.pid);
+        signal.addEventListener('abort', kill, { once: true });
+        let output = '';
+        for (const stream of [child.stdout, child.stderr]) {
+          stream.setEncoding('utf8').on('data', (text: string) => {
+            output += text;
+          });
+        }
+        child.on('error', reject);
+        child.on('close', (code) => {
+          signal.removeEventListener('abort', kill);
+          if (signal.aborted) reject(signal.reason);
+          else resolve(code === 0 ? undefined : (output.split('\n')[0] ?? ''));
         });
       });
     },
