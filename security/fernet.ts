@@ -1,4 +1,11 @@
-import { createCipheriv, createDecipheriv, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  createSecretKey,
+  randomBytes,
+  timingSafeEqual,
+} from 'node:crypto';
 
 /** Why a token is refused. `not_authentic`: made with another key, or altered. */
 export type FernetErrorCode = 'key_invalid' | 'malformed' | 'unsupported' | 'expired' | 'from_future' | 'not_authentic';
@@ -35,8 +42,9 @@ const BASE64URL = /^(?:[A-Za-z0-9_-]{4})*(?:[A-Za-z0-9_-]{2}==|[A-Za-z0-9_-]{3}=
 export function createFernet(key: string) {
   const bytes = decodeBase64Url(key);
   if (bytes?.length !== 32) throw new FernetError('key_invalid');
-  const signingKey = bytes.subarray(0, 16);
-  const encryptionKey = bytes.subarray(16);
+  // KeyObjects: Node makes one anew for every raw key.
+  const signingKey = createSecretKey(bytes.subarray(0, 16));
+  const encryptionKey = createSecretKey(bytes.subarray(16));
 
   function macOf(signed: Uint8Array): Buffer {
     return createHmac('sha256', signingKey).update(signed).digest();

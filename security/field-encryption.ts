@@ -21,11 +21,18 @@ export class FieldDecryptionError extends Error {
 const VERSION = 1;
 /** Algorithm byte: 1 = AES-256-GCM. */
 const ALGORITHM = 1;
+const VERSION_BYTE = Buffer.of(VERSION);
+const ALGORITHM_BYTE = Buffer.of(ALGORITHM);
 const KEY_ID_AT = 2;
 const NONCE_AT = 18;
 const CIPHERTEXT_AT = 30;
 const TAG_BYTES = 16;
 const BASE64URL = /^[A-Za-z0-9_-]+$/;
+/** Characters whose low four, or two, bits are zero. */
+const ENDS_OF_ONE_BYTE = 'AQgw';
+const ENDS_OF_TWO_BYTES = 'AEIMQUYcgkosw048';
+/** Key ids met so far; a process sees a handful, and never more than it may hold. */
+const REMEMBERED_KEY_IDS = 256;
 
 /**
  * Encrypts one text field under the active `field` key. The token is
@@ -37,18 +44,21 @@ const BASE64URL = /^[A-Za-z0-9_-]+$/;
 export function encryptField(keyring: Keyring, plaintext: string, location: FieldLocation): string {
   if (!plaintext.isWellFormed()) throw new TypeError('an encrypted field is well-formed Unicode');
   const { keyId, key } = keyring.sealingKey('field');
-  const keyIdBytes = uuidToBytes(keyId);
+  const keyIdBytes = bytesOfKeyId(keyId);
   const nonce = randomBytes(12);
   const cipher = createCipheriv('aes-256-gcm', key, nonce);
   cipher.setAAD(additionalData(keyIdBytes, location));
-  return Buffer.concat([
-    Buffer.of(VERSION, ALGORITHM),
-    keyIdBytes,
-    nonce,
-    cipher.update(plaintext, 'utf8'),
-    cipher.final(),
-    cipher.getAuthTag(),
-  ]).toString('base64url');
+  const ciphertext = cipher.update(plaintext, 'utf8');
+  // The end of GCM adds nothing to the ciphertext: it only makes the tag.
+  cipher.final();
+  const token = Buffer.allocUnsafe(CIPHERTEXT_AT + ciphertext.length + TAG_BYTES);
+  token[0] = VERSION;
+  token[1] = ALGORITHM;
+  token.set(keyIdBytes, KEY_ID_AT);
+  token.set(nonce, NONCE_AT);
+  token.set(ciphertext, CIPHERTEXT_AT);
+  token.set(cipher.getAuthTag(), CIPHERTEXT_AT + ciphertext.length);
+  return token.toString('base64url');
 }
 
 /**
@@ -61,7 +71,7 @@ export function decryptField(keyring: Keyring, token: string, location: FieldLoc
   const bytes = decodeToken(token, location);
   if (bytes[0] !== VERSION || bytes[1] !== ALGORITHM) throw new FieldDecryptionError('unsupported', location);
   const keyIdBytes = bytes.subarray(KEY_ID_AT, NONCE_AT);
-  const key = openingKey(keyring, uuidFromBytes(keyIdBytes), location);
+  const key = openingKey(keyring, keyIdOfBytes(keyIdBytes), location);
   const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(NONCE_AT, CIPHERTEXT_AT), {
     authTagLength: TAG_BYTES,
   });
@@ -69,7 +79,8 @@ export function decryptField(keyring: Keyring, token: string, location: FieldLoc
   decipher.setAuthTag(bytes.subarray(-TAG_BYTES));
   try {
     const plaintext = decipher.update(bytes.subarray(CIPHERTEXT_AT, -TAG_BYTES));
-    return Buffer.concat([plaintext, decipher.final()]).toString('utf8');
+    decipher.final();
+    return plaintext.toString('utf8');
   } catch {
     throw new FieldDecryptionError('not_authentic', location);
   }
@@ -81,7 +92,7 @@ export function decryptField(keyring: Keyring, token: string, location: FieldLoc
  * @throws FieldDecryptionError `malformed`
  */
 export function fieldKeyId(token: string, location: FieldLocation): string {
-  return uuidFromBytes(decodeToken(token, location).subarray(KEY_ID_AT, NONCE_AT));
+  return keyIdOfBytes(decodeToken(token, location).subarray(KEY_ID_AT, NONCE_AT));
 }
 
 /**
@@ -93,12 +104,28 @@ export function fieldTokenPrefix(keyId: string): string {
 }
 
 function decodeToken(token: string, location: FieldLocation): Buffer {
-  const bytes = BASE64URL.test(token) ? Buffer.from(token, 'base64url') : Buffer.alloc(0);
-  // Re-encoding refuses the spellings that decode to the same bytes, so that one value has one token.
-  if (bytes.length < CIPHERTEXT_AT + TAG_BYTES || bytes.toString('base64url') !== token) {
-    throw new FieldDecryptionError('malformed', location);
-  }
+  if (!isCanonicalBase64Url(token)) throw new FieldDecryptionError('malformed', location);
+  const bytes = Buffer.from(token, 'base64url');
+  if (bytes.length < CIPHERTEXT_AT + TAG_BYTES) throw new FieldDecryptionError('malformed', location);
   return bytes;
+}
+
+/**
+ * Whether the text is the one spelling of its bytes: no character outside the alphabet, no lonely one at the end, and the
+ * bits of the last one that stand for no byte are zero (RFC 4648 section 3.5). So one value has one token.
+ */
+function isCanonicalBase64Url(text: string): boolean {
+  if (!BASE64URL.test(text)) return false;
+  switch (text.length % 4) {
+    case 0:
+      return true;
+    case 2:
+      return ENDS_OF_ONE_BYTE.includes(text.charAt(text.length - 1));
+    case 3:
+      return ENDS_OF_TWO_BYTES.includes(text.charAt(text.length - 1));
+    default:
+      return false;
+  }
 }
 
 function openingKey(keyring: Keyring, keyId: string, location: FieldLocation) {
@@ -110,5 +137,25 @@ function openingKey(keyring: Keyring, keyId: string, location: FieldLocation) {
 }
 
 function additionalData(keyId: Uint8Array, { table, column, rowId }: FieldLocation): Buffer {
-  return lengthPrefixed([Buffer.of(VERSION), Buffer.of(ALGORITHM), keyId, table, column, rowId]);
+  return lengthPrefixed([VERSION_BYTE, ALGORITHM_BYTE, keyId, table, column, rowId]);
+}
+
+const byId = new Map<string, Buffer>();
+const byBytes = new Map<string, string>();
+
+function bytesOfKeyId(keyId: string): Buffer {
+  return remembered(byId, keyId, () => uuidToBytes(keyId));
+}
+
+function keyIdOfBytes(bytes: Buffer): string {
+  return remembered(byBytes, bytes.toString('latin1'), () => uuidFromBytes(bytes));
+}
+
+function remembered<T>(known: Map<string, T>, key: string, make: () => T): T {
+  const found = known.get(key);
+  if (found !== undefined) return found;
+  if (known.size >= REMEMBERED_KEY_IDS) known.clear();
+  const made = make();
+  known.set(key, made);
+  return made;
 }

@@ -1,3 +1,5 @@
+const LENGTH_BYTES = 4;
+
 /**
  * Joins parts so that different lists of parts never give the same bytes: each part is preceded by its length in bytes
  * (4 bytes, big-endian). Without the lengths `('ab', 'c')` and `('a', 'bc')` would share one MAC.
@@ -6,13 +8,21 @@
  *   different inputs equal.
  */
 export function lengthPrefixed(parts: readonly (string | Uint8Array)[]): Buffer {
-  const chunks: Uint8Array[] = [];
+  let total = 0;
   for (const part of parts) {
     if (typeof part === 'string' && !part.isWellFormed()) throw new TypeError('a part holds a lone surrogate');
-    const bytes = typeof part === 'string' ? Buffer.from(part, 'utf8') : part;
-    const length = Buffer.alloc(4);
-    length.writeUInt32BE(bytes.length);
-    chunks.push(length, bytes);
+    total += LENGTH_BYTES + (typeof part === 'string' ? Buffer.byteLength(part) : part.length);
   }
-  return Buffer.concat(chunks);
+  const joined = Buffer.allocUnsafe(total);
+  let at = 0;
+  for (const part of parts) {
+    const from = at + LENGTH_BYTES;
+    if (typeof part === 'string') at = from + joined.write(part, from, 'utf8');
+    else {
+      joined.set(part, from);
+      at = from + part.length;
+    }
+    joined.writeUInt32BE(at - from, from - LENGTH_BYTES);
+  }
+  return joined;
 }
