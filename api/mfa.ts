@@ -161,6 +161,7 @@ export function createMfaRoutes({ config, db, keyring, audit, outbox }: ApiDeps)
       responses: {
         200: { description: 'Enrolled', schema: z.object({ enrolled: z.literal(true) }) },
         401: { description: 'factor_invalid' },
+        404: { description: 'not_found' },
         409: { description: 'already_enrolled' },
       },
       handler: confirm,

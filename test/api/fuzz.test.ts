@@ -4,6 +4,7 @@ import type { OpenApiDocument } from '../../api/openapi-document.ts';
 import { CALLERS, type Cast, createCast } from '../fuzz/cast.ts';
 import { createConformance } from '../fuzz/conformance.ts';
 import { createCourier } from '../fuzz/courier.ts';
+import { documentFor } from '../fuzz/document.ts';
 import { lettersTo } from '../fuzz/letters.ts';
 import { operationsOf, type PlacedOperation } from '../fuzz/operations.ts';
 import { inParallel } from '../helpers/persistent-client.ts';
@@ -19,9 +20,8 @@ let document: OpenApiDocument;
 
 beforeAll(async () => {
   stack = await createStack({ env: { SECURITY_QUESTIONS: 'additional' } });
-  cast = createCast(stack);
-  await cast.furnish();
-  document = (await stack.api.get<OpenApiDocument>('/api/openapi.json')).body;
+  cast = await createCast(stack);
+  document = documentFor((await stack.api.get<OpenApiDocument>('/api/openapi.json')).body, cast);
 });
 afterAll(() => stack?.close());
 
@@ -32,7 +32,7 @@ test.each(CALLERS)(
     const conformance = createConformance(document);
 
     async function findIn(operation: PlacedOperation): Promise<string | undefined> {
-      const letters = lettersTo(operation, document, await cast.knownIds(operation.path));
+      const letters = lettersTo(operation, document);
       const outcome = await fc.check(
         fc.asyncProperty(letters, async (letter) => conformance(operation, await courier(letter)) === undefined),
         { seed: SEED, numRuns: RUNS },

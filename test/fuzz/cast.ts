@@ -1,13 +1,13 @@
 import type { Database } from '../../db/orm.ts';
-import { rows } from '../../db/sql.ts';
 import type { Role } from '../../domain/roles.ts';
 import type { Config } from '../../platform/config.ts';
 import type { Keyring } from '../../security/keyring.ts';
 import type { HttpClient } from '../helpers/http.ts';
 import { createOwnedObjects } from '../helpers/owned-objects.ts';
-import { createPeople, type SignedIn } from '../helpers/people.ts';
-import { type IssuedSigningKey, issueSigningKey } from '../helpers/signing.ts';
-import { createTrading } from '../helpers/trading.ts';
+import { createPeople } from '../helpers/people.ts';
+import type { IssuedSigningKey } from '../helpers/signing.ts';
+import { createTrading, type Trader } from '../helpers/trading.ts';
+import { createIds } from './ids.ts';
 
 /** Who sends fuzzed requests: somebody without a session, and every role that a person may have. */
 export const CALLERS = ['anonymous', 'customer', 'reviewer', 'auditor', 'admin'] as const;
@@ -23,8 +23,7 @@ export interface Credentials {
 const SESSION_AGE_MS = 4 * 60_000;
 
 interface Actor {
-  person: SignedIn;
-  key: IssuedSigningKey;
+  person: Trader;
   token: string;
   since: number;
 }
@@ -40,20 +39,22 @@ export interface Stage {
 /**
  * People of every role who always have a session with a fresh factor and a signing key. Fuzzed calls log out, change
  * passwords, revoke keys and disable accounts; whoever lost something that way is replaced by somebody new.
+ *
+ * @returns the cast, once there is a customer whom nobody plays: the one that the others' requests are about
  */
-export function createCast(stage: Stage) {
+export async function createCast(stage: Stage) {
   const people = createPeople(stage);
   const objects = createOwnedObjects(stage);
   const trading = createTrading({ ...stage, people });
   const actors = new Map<Role, Promise<Actor>>();
+  const stranger = await trading.trader();
+  // From now on an unusual withdrawal of theirs is held.
+  await trading.past(stranger, { count: 10 });
+  const realTarget = createIds<Trader>({ db: stage.db, make });
 
   async function engage(role: Role): Promise<Actor> {
-    const person = await people.signedIn(role);
-    if (role === 'customer' || role === 'admin') {
-      const trader = await trading.trader('100000.00', person);
-      return { person, key: trader.signingKey, token: person.token, since: Date.now() };
-    }
-    return { person, key: await issueSigningKey(stage.api, person.token), token: person.token, since: Date.now() };
+    const person = await trading.trader('100000.00', await people.signedIn(role));
+    return { person, token: person.token, since: Date.now() };
   }
 
   function actorOf(role: Role): Promise<Actor> {
@@ -64,7 +65,20 @@ export function createCast(stage: Stage) {
     return engaged;
   }
 
+  async function make(prefix: string, owner: Trader): Promise<string | undefined> {
+    if (prefix === '/api/admin/security/transactions/') {
+      return (await stranger.withdraw('500.00', { category: 'jewellery' })).body.transactionId;
+    }
+    // Above what is settled without a factor.
+    if (prefix === '/api/transactions/') return (await owner.withdraw('10001.00')).body.transactionId;
+    if (!objects.lists.includes(prefix.slice(0, -1))) return undefined;
+    return objects.objectOf(`${prefix}{id}`, owner);
+  }
+
   return {
+    /** Somebody whom no request plays. */
+    stranger,
+
     /** Credentials that work now, as far as anybody knows. */
     async credentials(role: Role): Promise<Credentials> {
       const actor = await actorOf(role);
@@ -72,7 +86,7 @@ export function createCast(stage: Stage) {
         actor.since = Date.now();
         actor.token = (await objects.session(actor.person.userId)).token;
       }
-      return { token: actor.token, key: actor.key };
+      return { token: actor.token, key: actor.person.signingKey };
     },
 
     /** The holder of this token has lost the session, a key or the role: from now on somebody else plays. */
@@ -81,41 +95,11 @@ export function createCast(stage: Stage) {
       if (actor?.token === lost.token) actors.delete(role);
     },
 
-    /** Gives the path parameters something to name: two people's devices, keys, passkeys, sessions and transactions. */
-    async furnish(): Promise<void> {
-      const owners = [(await actorOf('customer')).person, await people.signedIn('customer')];
-      for (const owner of owners) {
-        for (const list of objects.lists) await objects.objectOf(`${list}/{id}`, owner);
-        await trading.held(await trading.trader('5000.00', owner));
-      }
-    },
-
-    /** Up to five ids of what a path such as `/api/devices/{id}` names, the youngest first. */
-    async knownIds(path: string): Promise<string[]> {
-      const query = TABLES.find(([prefix]) => path.startsWith(prefix))?.[1];
-      if (query === undefined) return [];
-      const found = await rows<{ id: string }>(stage.db.fork(), `select id from ${query} order by id desc limit 5`);
-      return found.map(({ id }) => id);
+    /** The target with real ids in the place of placeholders: of what the caller owns, or somebody else. */
+    async realTarget(target: string, caller: Caller): Promise<string> {
+      return realTarget(target, caller === 'anonymous' ? stranger : (await actorOf(caller)).person, stranger);
     },
   };
 }
 
-export type Cast = ReturnType<typeof createCast>;
-
-/** Where the ids of a path's placeholder lie; the first prefix that fits counts. */
-const TABLES: readonly (readonly [string, string])[] = [
-  ['/api/auth/sessions/', 'session'],
-  ['/api/auth/mfa/webauthn/', 'webauthn_credential'],
-  ['/api/auth/login/', 'login'],
-  ['/api/devices/', 'device'],
-  ['/api/signing-keys/', 'signing_key'],
-  ['/api/transactions/', 'transaction'],
-  ['/api/admin/security/transactions/', 'transaction'],
-  ['/api/admin/security/incidents/', 'incident'],
-  ['/api/admin/security/accounts/', 'app_user'],
-  ['/api/admin/security/audit-logs/verifications/', 'audit_verification'],
-  ['/api/admin/users/', 'app_user'],
-  ['/api/admin/keys/rotations/', 'key_rotation'],
-  ['/api/admin/backups/restore-drills/', 'restore_drill'],
-  ['/api/admin/backups/', 'backup_run'],
-];
+export type Cast = Awaited<ReturnType<typeof createCast>>;

@@ -34,13 +34,14 @@ const LOSS = /"code":"(session_required|signature_invalid|password_change_requir
  * sent once more. `anonymous` sends what was drawn and nothing else.
  */
 export function createCourier({ url, cast, caller }: { url: string; cast: Cast; caller: Caller }) {
-  return async (letter: Letter): Promise<Answer> => {
+  return async (drawn: Letter): Promise<Answer> => {
+    const letter = { ...drawn, target: await cast.realTarget(drawn.target, caller) };
     if (caller === 'anonymous') return post(url, letter, undefined);
     const credentials = await cast.credentials(caller);
     const answer = await post(url, letter, credentials);
     if (!LOSS.test(answer.body.toString())) return answer;
     await cast.replace(caller, credentials);
-    return post(url, letter, await cast.credentials(caller));
+    return post(url, { ...drawn, target: await cast.realTarget(drawn.target, caller) }, await cast.credentials(caller));
   };
 }
 

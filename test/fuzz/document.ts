@@ -1,29 +1,51 @@
 import type { OpenApiDocument, Operation, Parameter } from '../../api/openapi-document.ts';
 import type { Cast } from './cast.ts';
+import { exampleBodies } from './examples.ts';
+import { PLACEHOLDERS } from './ids.ts';
 
 /**
- * The document as the fuzzer gets it: the ids of a path come from what exists as often as from nowhere, and what the proxy
- * sends in the caller's place (session and signature) is not drawn.
+ * The document as the fuzzers get it: the ids of a path stand for what exists as often as not, bodies that are carried out
+ * are there as examples, and what the courier sends in the caller's place (session and signature) is not drawn.
  */
-export async function documentFor(document: OpenApiDocument, cast: Cast): Promise<OpenApiDocument> {
-  const paths: OpenApiDocument['paths'] = {};
-  for (const [path, methods] of Object.entries(document.paths)) {
-    const ids = await cast.knownIds(path);
-    paths[path] = Object.fromEntries(
-      Object.entries(methods).map(([method, operation]) => [method, prepared(operation, ids)]),
-    );
-  }
+export function documentFor(document: OpenApiDocument, cast: Cast): OpenApiDocument {
+  const examples = exampleBodies(cast);
+  const paths = Object.entries(document.paths).map(([path, methods]) => [
+    path,
+    Object.fromEntries(
+      Object.entries(methods).map(([method, operation]) => [
+        method,
+        prepared(operation, examples[operation.operationId] ?? []),
+      ]),
+    ),
+  ]);
   const { securitySchemes: _unused, ...components } = document.components;
-  return { ...document, paths, components: { ...components, securitySchemes: {} } };
+  return {
+    ...document,
+    paths: Object.fromEntries(paths),
+    components: { ...components, securitySchemes: {} },
+  };
 }
 
-function prepared(operation: Operation, ids: readonly string[]): Operation {
+function prepared(operation: Operation, examples: readonly object[]): Operation {
   const parameters = operation.parameters
     .filter(({ name }) => !/^x-(signature|timestamp|nonce|algorithm|key-id)$/i.test(name))
-    .map((parameter) => (parameter.in === 'path' && ids.length > 0 ? amongKnown(parameter, ids) : parameter));
-  return { ...operation, security: [], parameters };
+    .map((parameter) => (parameter.in === 'path' && isId(parameter) ? amongPlaceholders(parameter) : parameter));
+  const { requestBody } = operation;
+  if (requestBody === undefined || examples.length === 0) return { ...operation, security: [], parameters };
+  const content = Object.entries(requestBody.content).map(([type, { schema }]) => [
+    type,
+    { schema: { ...schema, examples } },
+  ]);
+  return {
+    ...operation,
+    security: [],
+    parameters,
+    requestBody: { ...requestBody, content: Object.fromEntries(content) },
+  };
 }
 
-function amongKnown(parameter: Parameter, ids: readonly string[]): Parameter {
-  return { ...parameter, schema: { anyOf: [{ enum: ids }, parameter.schema] } };
+const isId = ({ schema }: Parameter): boolean => schema.format === 'uuid';
+
+function amongPlaceholders(parameter: Parameter): Parameter {
+  return { ...parameter, schema: { anyOf: [{ enum: PLACEHOLDERS }, parameter.schema], examples: PLACEHOLDERS } };
 }

@@ -25,7 +25,7 @@ export async function startProxy(given: { target: string; document: OpenApiDocum
   const courier = createCourier({ url: target, cast, caller });
   const find = createOperationFinder(document);
   const seen: Seen = { answers: new Map(), serverErrors: [] };
-  const served = JSON.stringify(await documentFor(document, cast));
+  const served = JSON.stringify(documentFor(document, cast));
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method = 'GET', url = '/' } = request;

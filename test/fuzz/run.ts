@@ -36,8 +36,7 @@ async function main(options: Options, signal: AbortSignal): Promise<number> {
     const db = await createOrm({ databaseUrl: config.databaseUrl, poolMax: 4, applicationName: 'fuzz' });
     try {
       const api = createHttpClient(() => instance.endpoints.api);
-      const cast = createCast({ api, db, config, keyring: await openKeyring(db, config) });
-      await cast.furnish();
+      const cast = await createCast({ api, db, config, keyring: await openKeyring(db, config) });
       const document = (await api.get<OpenApiDocument>('/api/openapi.json')).body;
       let worst = 0;
       const carriedOut = new Set<string>();

@@ -47,6 +47,10 @@ const nastyValue: fc.Arbitrary<Json> = fc.oneof(
 /** Values that a JSON Schema of the document describes, as far as its keywords there go. */
 export function validValue(given: JsonSchema, document: OpenApiDocument): fc.Arbitrary<Json> {
   const schema = resolved(given, document);
+  if (Array.isArray(schema.examples)) {
+    const { examples, ...rest } = schema;
+    return fc.oneof(fc.constantFrom(...(examples as Json[])), validValue(rest, document));
+  }
   if ('const' in schema) return fc.constant(schema.const);
   if (Array.isArray(schema.enum)) return fc.constantFrom(...(schema.enum as Json[]));
   const choices = (schema.anyOf ?? schema.oneOf) as JsonSchema[] | undefined;

@@ -130,6 +130,9 @@ export async function createFleet(wanted: {
       env: { ...plain, ...secrets },
       /** As the processes get it: secrets by file. */
       processEnv: env,
+      /** One more of each, for instance in the place of one that was killed. */
+      startApi,
+      startWorker,
       stop,
     };
   } catch (error) {
