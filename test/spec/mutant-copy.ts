@@ -42,9 +42,9 @@ export function copyRepository(): MutantCopy {
       const lax = ['--noUnusedLocals', 'false', '--noUnusedParameters', 'false', '--pretty', 'false'];
       const tsc = join(root, 'node_modules/.bin/tsc');
       return new Promise((resolve, reject) => {
-        // A group of its own: what is called tsc starts the compiler as another process.
+        // A group of its own: what is called tsc starts the compiler as another process, and that finishes despite SIGTERM.
         const child = spawn(tsc, ['--project', root, ...lax], { cwd: root, detached: true });
-        const kill = () => child.pid !== undefined && process.kill(-child.pid);
+        const kill = () => child.pid !== undefined && process.kill(-child.pid, 'SIGKILL');
         signal.addEventListener('abort', kill, { once: true });
         let output = '';
         for (const stream of [child.stdout, child.stderr]) {
