@@ -1,12 +1,14 @@
 import { styleText } from 'node:util';
 import { faultsOf } from './faults.ts';
-import { type RowTest, runRowTests } from './row-tests.ts';
+import { type RowResults, type RowTest, runRowTests } from './row-tests.ts';
 import { askedIds, ROOT, readSpec, type SpecRow } from './rows.ts';
 import { stopOnSignals } from './stop.ts';
 import { shortcomings } from './verdict.ts';
 
 /** Of one file and row: the guarantees are told apart by their first titles, tables of cases need not be printed whole. */
 const TITLES_SHOWN = 3;
+
+const NOTHING: RowResults = { tests: new Map(), broken: [], isStray: false };
 
 /** `npm run spec [-- IDS]`: runs the tests of the customer's rows and prints what each row came to. */
 async function main(given: readonly string[]): Promise<boolean> {
@@ -15,26 +17,24 @@ async function main(given: readonly string[]): Promise<boolean> {
   const asked = rows.filter(({ id }) => ids.includes(id));
   const faults = faultsOf(rows).filter((fault) => ids.includes(fault.split(':')[0] ?? '') || given.length === 0);
   const { tests, broken, isStray } =
-    asked.length === 0
-      ? { tests: new Map<string, RowTest[]>(), broken: [], isStray: false }
-      : await runRowTests(asked, { root: ROOT, verbose: true, signal: stopOnSignals() });
+    asked.length === 0 ? NOTHING : await runRowTests(asked, { root: ROOT, verbose: true, signal: stopOnSignals() });
 
   const red = ids.filter((id) => {
     const row = asked.find((one) => one.id === id);
-    const found = tests.get(id) ?? [];
     const reasons = [
       ...faults.filter((fault) => fault.startsWith(`${id}: `)).map((fault) => fault.slice(id.length + 2)),
-      ...(row === undefined ? [] : shortcomings(row, found)),
+      ...(row === undefined ? [] : shortcomings(row, { tests, broken })),
     ];
-    print(id, row, found, reasons);
+    print(id, row, tests.get(id) ?? [], reasons);
     return reasons.length > 0;
   });
-  for (const { file, message } of broken) console.log(`${file} did not run: ${message.split('\n')[0]}`);
+  const strayFaults = faults.filter((fault) => !ids.some((id) => fault.startsWith(`${id}: `)));
+  for (const fault of strayFaults) console.log(fault);
   if (isStray) console.log('An error belongs to no test; it stands above the table.');
   console.log(
     `\n${ids.length - red.length} of ${ids.length} rows passed${red.length > 0 ? `; not ${red.join(', ')}` : ''}`,
   );
-  return red.length === 0 && faults.length === 0 && broken.length === 0 && !isStray;
+  return red.length === 0 && strayFaults.length === 0 && !isStray;
 }
 
 /** One row of the table: what, verdict, what its tests see, and the tests with their time. */

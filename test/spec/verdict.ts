@@ -1,14 +1,19 @@
-import type { RowResults, RowTest } from './row-tests.ts';
+import type { RowResults } from './row-tests.ts';
 import type { SpecRow } from './rows.ts';
 
 /** What keeps a row from passing, each a short sentence; none when every file that holds it has a test and all passed. */
-export function shortcomings({ id, heldBy }: SpecRow, tests: readonly RowTest[]): string[] {
+export function shortcomings(
+  { id, heldBy }: SpecRow,
+  { tests, broken }: Pick<RowResults, 'tests' | 'broken'>,
+): string[] {
+  const ran = tests.get(id) ?? [];
   return [
-    ...tests
-      .filter(({ status }) => status !== 'passed')
-      .map(({ status, file, title }) => `${status}: ${file}: ${title}`),
+    ...ran.filter(({ status }) => status !== 'passed').map(({ status, file, title }) => `${status}: ${file}: ${title}`),
+    ...broken
+      .filter(({ file }) => heldBy.includes(file))
+      .map(({ file, message }) => `failed outside of its tests: ${file}: ${message.split('\n')[0]}`),
     ...heldBy
-      .filter((file) => !tests.some((test) => test.file === file))
+      .filter((file) => !ran.some((test) => test.file === file))
       .map((file) => `no test with [${id}] ran in ${file}`),
   ];
 }
