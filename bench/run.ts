@@ -1,14 +1,18 @@
 import { fork } from 'node:child_process';
+import { createSecretKey } from 'node:crypto';
 import { once } from 'node:events';
 import { cpus, loadavg, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { createApiClient } from '../cli/api-client.ts';
 import { type OwnInstance, startOwnInstance } from '../cli/own-instance.ts';
 import { table } from '../cli/replay-report.ts';
+import { loadOrCreateSecrets } from '../platform/secrets.ts';
 import { ARGON2_PARAMETERS, createPasswordHasher } from '../security/passwords.ts';
 import { createTemporalClient } from '../temporal/connection.ts';
 import { dataConverter } from '../temporal/data-converter.ts';
 import { hash, REMEMBERED_MEMORY_COST } from './argon2-memory.ts';
+import { auditTable } from './audit.ts';
+import { cryptoTable } from './crypto.ts';
 import { makeCustomers, PASSWORD, storePasswordHash } from './customers.ts';
 import { noSamples, type Operation, runLoad, type Samples, summarise } from './load.ts';
 import { HELLO_PREFIX, KINDS, type Kind, type Operations, operations } from './operations.ts';
@@ -92,6 +96,10 @@ async function bench(instance: OwnInstance): Promise<void> {
 
     await storePasswordHash(owner, full);
     say(`\n${await withArgon2(calls.login, full)}`);
+    say('Audit log ...');
+    const secrets = loadOrCreateSecrets(instance.dataDir);
+    const auditKey = createSecretKey(Buffer.from(secrets.AUDIT_KEY, 'base64'));
+    say(`\n${await auditTable({ ownerUrl: owner, auditKey })}`);
     const apiMb = rssMb(endpoints.pids.api ?? 0);
     const workerMb = rssMb(endpoints.pids.worker ?? 0);
     say(`\nRSS: API ${apiMb.toFixed(0)} MB + worker ${workerMb.toFixed(0)} MB = ${(apiMb + workerMb).toFixed(0)} MB`);
@@ -128,6 +136,8 @@ say(`${new Date().toISOString()}, Node ${process.version}, ${machine}`);
 say(
   `Load of the machine before: ${loadavg()[0]?.toFixed(1)} (anything above 0.5 is somebody else's work and slows this)`,
 );
+say(`\n${await cryptoTable()}\n`);
+if (process.argv.includes('crypto')) process.exit(0);
 say('Starting an instance in a temporary folder ...');
 const interrupted = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort());
