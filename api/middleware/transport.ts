@@ -11,6 +11,8 @@ export function securityHeaders(production: boolean): HelmetOptions {
   return {
     strictTransportSecurity: production ? { maxAge: 31_536_000, includeSubDomains: true } : false,
     xFrameOptions: { action: 'deny' },
+    xContentTypeOptions: true,
+    xXssProtection: true,
     referrerPolicy: { policy: 'strict-origin-when-cross-origin' },
     contentSecurityPolicy: {
       useDefaults: false,
