@@ -3,7 +3,7 @@ import { createStack, type Stack } from '../helpers/stack.ts';
 import { createTrading, type Trader } from '../helpers/trading.ts';
 
 const LIMIT_MS = 500;
-const ROUNDS = 15;
+const ROUNDS = 9;
 
 let stack: Stack;
 let trader: Trader;

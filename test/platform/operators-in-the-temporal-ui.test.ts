@@ -60,11 +60,13 @@ describe('[O7] operators in the Temporal UI', () => {
         { what: `${workflowId} in the UI` },
       );
     }
-    // What runs by the clock is there as well, each run by the name of its schedule.
-    await eventually(async () => (await listed(`WorkflowType = 'reconcile'`)).length > 0, {
-      what: 'a run of the schedule',
-      timeoutMs: 90_000,
-    });
+    // What runs by the clock is listed as well, with when it runs next.
+    const schedules = (await (await fetch(`${ui}/namespaces/default/schedules?maximumPageSize=50`)).json()) as {
+      schedules: { scheduleId: string }[];
+    };
+    expect(schedules.schedules.map(({ scheduleId }) => scheduleId)).toEqual(
+      expect.arrayContaining(['tradeguard-backup', 'tradeguard-reconcile', 'tradeguard-key-rotation']),
+    );
     const [found] = await listed(`TradeguardSeverity = 'low'`);
     expect(found?.execution.workflowId).toBe(expected.incident);
     const [locked] = await listed(`WorkflowId = '${expected.lockout}'`);
