@@ -1,11 +1,8 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ADMIN, type Instance, startInstance } from '../helpers/instance.ts';
+import { bash } from './shell.ts';
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const README = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
 
 let instance: Instance;
@@ -60,15 +57,3 @@ test('every command and page it names exists', async () => {
     expect(existsSync(new URL(`../../${path}`, import.meta.url)), path).toBe(true);
   }
 });
-
-async function bash(script: string, env: Record<string, string>): Promise<{ code: number; output: string }> {
-  const shell = spawn('bash', ['-euo', 'pipefail', '-c', script], { cwd: ROOT, env: { ...process.env, ...env } });
-  let output = '';
-  for (const stream of [shell.stdout, shell.stderr]) {
-    stream.setEncoding('utf8').on('data', (text: string) => {
-      output += text;
-    });
-  }
-  const [code] = (await once(shell, 'close')) as [number | null];
-  return { code: code ?? -1, output };
-}
