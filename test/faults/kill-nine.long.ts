@@ -14,18 +14,20 @@ beforeAll(async () => {
 });
 afterAll(() => instance?.stop());
 
-test.each<{ name: string; victims: Killable[] }>([
+const CASES: { name: string; victims: Killable[] }[] = [
   { name: 'the worker', victims: ['worker'] },
   { name: 'the API', victims: ['api'] },
   { name: 'Temporal', victims: ['temporal'] },
   { name: 'PostgreSQL', victims: ['postgres'] },
   { name: 'all four at once', victims: ['worker', 'api', 'temporal', 'postgres'] },
-])(
+];
+
+test.for(CASES)(
   `kill -9 of $name, four times within ${settings.transactions} transactions: none is lost, none settles twice`,
-  async ({ victims }) => {
+  async ({ victims }, { signal }) => {
     const count = settings.transactions;
     const { faults, kills } = await killInFlight({
-      ...{ instance, customers: traders, count, victims, every: Math.floor(count / 5), times: 4, say },
+      ...{ instance, customers: traders, count, victims, every: Math.floor(count / 5), times: 4, say, signal },
     });
     expect(kills).toBe(4);
     expect(faults).toEqual([]);

@@ -14,16 +14,18 @@ export interface Killing {
   /** How often at most. */
   times: number;
   say?: (line: string) => void;
+  signal?: AbortSignal;
 }
 
 /** kill -9 with transactions in flight. @returns what does not hold afterwards, and how often it was done */
 export async function killInFlight(given: Killing): Promise<{ faults: string[]; kills: number }> {
-  const { instance, customers, count, victims, every, times, say = () => {} } = given;
+  const { instance, customers, count, victims, every, times, say = () => {}, signal } = given;
   const base = () => instance.endpoints().api;
   const orders = ordersOf(customers, count);
   let answered = 0;
   let kills = 0;
   const answers = await inParallel(orders, 50, async (order) => {
+    signal?.throwIfAborted();
     const answer = await place(base, order);
     answered += 1;
     if (answered % every === 0 && kills < times) {

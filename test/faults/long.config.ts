@@ -9,6 +9,8 @@ export default defineConfig({
   test: {
     maxWorkers: 1,
     fileParallelism: false,
+    // Progress is shown when it is made.
+    disableConsoleIntercept: true,
     // Bounded by what a test waits for itself; this is for what hangs.
     testTimeout: 3 * 3_600_000,
     hookTimeout: 600_000,

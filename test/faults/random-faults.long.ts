@@ -48,13 +48,15 @@ async function happen(draw: Draw): Promise<string> {
   }
 }
 
-test(`${settings.minutes} minutes of random faults (seed ${settings.seed}): the books are in order afterwards`, async () => {
+test(`${settings.minutes} minutes of random faults (seed ${settings.seed}): the books are in order afterwards`, async ({
+  signal,
+}) => {
   const draw = createDraw(settings.seed);
   const traffic = startTraffic(traders, 20, (order) => place(() => instance.endpoints().api, order));
   const deadline = Date.now() + settings.minutes * 60_000;
   let faults = 0;
   while (Date.now() < deadline) {
-    await sleep(draw.between(1_000, 12_000));
+    await sleep(draw.between(1_000, 12_000), undefined, { signal });
     const what = await happen(draw);
     faults += 1;
     say(`fault ${faults}: ${what}; ${traffic.answered()} answered`);

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
+import type { VitestOrder } from '../spec/vitest-process.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const NAMES = readdirSync(import.meta.dirname)
@@ -21,28 +22,32 @@ async function main(names: readonly string[], { seed, minutes, transactions }: O
   const unknown = names.filter((name) => !NAMES.includes(name));
   if (unknown.length > 0) throw new Error(`There is no ${unknown.join(', ')}. Write some of: ${NAMES.join(', ')}.`);
   console.log(`Seed ${seed}, ${minutes} minutes for each outage and for random faults, ${transactions} transactions.`);
-  const child = spawn(
-    process.execPath,
-    [
-      join(ROOT, 'node_modules/vitest/vitest.mjs'),
-      ...['run', '--config', join(import.meta.dirname, 'long.config.ts'), '--reporter', 'verbose'],
-      ...['--disable-console-intercept', ...names.map((name) => `test/faults/${name}.long.ts`)],
-    ],
-    {
-      cwd: ROOT,
-      stdio: 'inherit',
-      env: {
-        ...process.env,
-        FAULTS_SEED: String(seed),
-        FAULTS_MINUTES: String(minutes),
-        FAULTS_TRANSACTIONS: String(transactions),
-      },
+  const order: VitestOrder = {
+    ...{ root: ROOT, config: join(import.meta.dirname, 'long.config.ts'), bail: false },
+    files: (names.length === 0 ? NAMES : names).map((name) => `test/faults/${name}.long.ts`),
+  };
+  const child = spawn(process.execPath, [join(ROOT, 'test/spec/vitest-process.ts'), JSON.stringify(order)], {
+    cwd: ROOT,
+    // Ctrl-C in the terminal is for this process alone, which cancels the run in order.
+    detached: true,
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    env: {
+      ...process.env,
+      FAULTS_SEED: String(seed),
+      FAULTS_MINUTES: String(minutes),
+      FAULTS_TRANSACTIONS: String(transactions),
     },
-  );
-  // Ctrl-C reaches it, too: it stops what it has started, and is waited for.
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal));
+  });
+  let isInterrupted = false;
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      isInterrupted = true;
+      console.log('Interrupted: ending what was started.');
+      if (child.connected) child.send('cancel');
+    });
+  }
   const [code] = (await once(child, 'exit')) as [number | null];
-  return code ?? 70;
+  return isInterrupted ? 130 : (code ?? 70);
 }
 
 function positive(text: string): number {

@@ -51,7 +51,9 @@ function premises(): Premises {
   };
 }
 
-test(`two APIs and two workers, one of them killed again and again for ${settings.minutes} minutes (seed ${settings.seed}): the books are in order`, async () => {
+test(`two APIs and two workers, one of them killed again and again for ${settings.minutes} minutes (seed ${settings.seed}): the books are in order`, async ({
+  signal,
+}) => {
   const draw = createDraw(settings.seed);
   const apis: ApiMember[] = [...fleet.apis];
   const workers: Member[] = [...fleet.workers];
@@ -62,7 +64,7 @@ test(`two APIs and two workers, one of them killed again and again for ${setting
   const deadline = Date.now() + settings.minutes * 60_000;
   let kills = 0;
   while (Date.now() < deadline) {
-    await sleep(draw.between(500, 4_000));
+    await sleep(draw.between(500, 4_000), undefined, { signal });
     kills += 1;
     const at = draw.between(0, 1);
     if (draw.oneOf(['api', 'worker']) === 'api') {

@@ -128,6 +128,6 @@ const program = new Command('npm run fuzz --')
     process.exitCode = await main(options, stop.signal);
   });
 program.parseAsync().catch((error: Error) => {
-  console.error(error.message);
-  process.exitCode = 70;
+  console.error(stop.signal.aborted ? 'Interrupted; what was started is gone.' : error.message);
+  process.exitCode = stop.signal.aborted ? 130 : 70;
 });

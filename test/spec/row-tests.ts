@@ -57,11 +57,11 @@ export async function runRowTests(rows: readonly SpecRow[], options: RunOptions)
   signal.throwIfAborted();
   const folder = mkdtempSync(join(tmpdir(), 'tradeguard-spec-'));
   try {
-    const order: VitestOrder = {
+    const order = {
       ...{ root, bail, report: join(folder, 'report.json') },
       files: [...new Set(rows.flatMap(({ heldBy }) => heldBy))],
       testNamePattern: `\\[(${rows.map(({ id }) => id).join('|')})\\]`,
-    };
+    } satisfies VitestOrder;
     const { code, output } = await vitest(order, options);
     signal.throwIfAborted();
     return resultsOf(rows, { report: readReport(order.report, output), root, code });
