@@ -1,5 +1,5 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { type EventEmitter, once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -81,6 +81,9 @@ async function ended<T>(child: ChildProcessWithoutNullStreams, find: () => T | n
   for (;;) {
     const found = find();
     if (found !== null || child.exitCode !== null || child.signalCode !== null) return found;
-    await Promise.race([once(child.stdout, 'data'), once(child, 'close')]);
+    const waiting = new AbortController();
+    const heard = (emitter: EventEmitter, event: string) => once(emitter, event, { signal: waiting.signal });
+    await Promise.race([heard(child.stdout, 'data'), heard(child, 'close')]);
+    waiting.abort();
   }
 }
