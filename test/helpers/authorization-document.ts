@@ -5,7 +5,7 @@ const INTRODUCTION = `# Who may do what
 
 One table for every route. \`test/api/authorization.test.ts\` holds it against the running API, every cell of it: a route
 without a row fails the test, and so does a row without a route. The text is made from
-\`test/helpers/authorization-table.ts\`; \`npx vitest run --project servers -u test/api/authorization.test.ts\` writes it anew.
+\`test/helpers/authorization-table.ts\`; \`npx vitest run --project servers test/api/authorization.test.ts -u\` writes it anew.
 
 What the columns say:
 
