@@ -1,5 +1,4 @@
-import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ERROR_MEANINGS, type ErrorMeaning } from '../../domain/errors.ts';
@@ -97,11 +96,12 @@ export function unknownActions(document: Document): string[] {
   );
   if (named.length === 0) return [];
   const folders = ['api', 'activities', 'cli', 'db', 'domain', 'workers', 'workflows', 'temporal'];
-  const files = execFileSync('git', ['ls-files', '--', ...folders], { cwd: ROOT, encoding: 'utf8' })
-    .trim()
-    .split('\n');
-  const source = files
-    .map((file) => (existsSync(join(ROOT, file)) ? readFileSync(join(ROOT, file), 'utf8') : ''))
+  const source = folders
+    .flatMap((folder) =>
+      readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).map((file) => join(ROOT, folder, file)),
+    )
+    .filter((file) => file.endsWith('.ts'))
+    .map((file) => readFileSync(file, 'utf8'))
     .join('\n');
   return named.filter((action) => {
     const [noun, verb] = action.split('.');
