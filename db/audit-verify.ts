@@ -1,14 +1,14 @@
-import { type KeyObject, timingSafeEqual } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import {
   type ChainFaultReason,
   type ChainHead,
   type ChainRow,
   createChainVerifier,
-  entryHmac,
   genesisHash,
 } from '../security/audit-chain.ts';
-import { sealHmac } from '../security/audit-seal-mac.ts';
+import { sealMessage } from '../security/audit-seal-mac.ts';
+import { createHmacCheck } from '../security/sha256.ts';
 import type { Database } from './orm.ts';
 import { oneRow, row, rows } from './sql.ts';
 
@@ -49,6 +49,7 @@ export interface VerifyOptions {
 }
 
 interface SealedRow extends ChainRow {
+  hash: Buffer;
   entryId: string;
   n: string;
   era: string;
@@ -69,11 +70,9 @@ export function createAuditVerifier({ db, auditKeys }: { db: Database; auditKeys
     return found.map(toSealedRow);
   }
 
-  const hasGenuineSeal = (seal: SealedRow): boolean =>
-    auditKeys.some((key) => {
-      const expected = sealHmac(key, seal);
-      return seal.sealMac.length === expected.length && timingSafeEqual(seal.sealMac, expected);
-    });
+  const macChecks = auditKeys.map(createHmacCheck);
+  const isGenuine = (message: string | Uint8Array, mac: Uint8Array) => macChecks.some((isMac) => isMac(message, mac));
+  const hasGenuineSeal = (seal: SealedRow): boolean => isGenuine(sealMessage(seal), seal.sealMac);
 
   async function verify({ after, onProgress, signal }: VerifyOptions = {}): Promise<Verification> {
     const { origin, total } = await bounds(db);
@@ -102,7 +101,7 @@ export function createAuditVerifier({ db, auditKeys }: { db: Database; auditKeys
           await next;
           return unsound(await countUnsealed(db), { checked: head.seq + 1, head, ...fault });
         }
-        head = { seq: sealed.seq, hash: Buffer.from(sealed.hash) };
+        head = { seq: sealed.seq, hash: sealed.hash };
       }
       await onProgress?.({ head, total });
       signal?.throwIfAborted();
@@ -127,10 +126,8 @@ export function createAuditVerifier({ db, auditKeys }: { db: Database; auditKeys
       db.fork(),
       `select entry, entry_hmac from audit_pending('0', 0, ${PAGE_SIZE})`,
     );
-    const forged = pending.some(
-      ({ entry, entry_hmac }) => !auditKeys.some((key) => timingSafeEqual(entryHmac(key, entry), entry_hmac)),
-    );
-    if (forged) return unsound(unsealed, { checked, head, seq: null, reason: 'hmac_mismatch' });
+    if (!pending.every(({ entry, entry_hmac }) => isGenuine(entry, entry_hmac)))
+      return unsound(unsealed, { checked, head, seq: null, reason: 'hmac_mismatch' });
     return { valid: true, checked, unsealed: unsealed.count, firstInvalidSeq: null, reason: null, head };
   }
 
@@ -197,11 +194,13 @@ function columnFault(sealed: SealedRow): { seq: number; reason: ChainFaultReason
   return agrees ? null : { seq, reason: 'column_mismatch' };
 }
 
+const UTC = '+00';
+const MICROSECONDS = 'hh:mm:ss.uuuuuu';
+
 /** PostgreSQL's text of a timestamptz in UTC as RFC 3339 with exactly six digits of fraction. */
 function microseconds(timestamp: string): string {
-  const [date, time = ''] = timestamp.replace(/\+00$/, '').split(' ');
-  const [seconds, fraction = ''] = time.split('.');
-  return `${date}T${seconds}.${fraction.padEnd(6, '0')}Z`;
+  const [date, time] = [timestamp.slice(0, 10), timestamp.slice(11, -UTC.length)];
+  return `${date}T${time.includes('.') ? time.padEnd(MICROSECONDS.length, '0') : `${time}.000000`}Z`;
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: the raw row of PAGE, named field by field here and nowhere else

@@ -1,5 +1,6 @@
-import { createHash, createHmac, type KeyObject, timingSafeEqual } from 'node:crypto';
+import { createHash, createHmac, type KeyObject } from 'node:crypto';
 import { parseCanonicalJson } from './canonical-json.ts';
+import { createHmacCheck, createSha256 } from './sha256.ts';
 
 export { canonicalJson } from './canonical-json.ts';
 
@@ -50,18 +51,18 @@ export type ChainHead = { seq: number; hash: Buffer };
  */
 export function genesisHash(origin: string): Buffer {
   if (origin === '' || /[\r\n]/.test(origin)) throw new TypeError('the origin of a log is one non-empty line');
-  return sha256(`${LOG_VERSION}\n`, origin);
+  return digestOf(`${LOG_VERSION}\n`, origin);
 }
 
 /** `SHA-256(prevHash ‖ entry)`. @throws RangeError when prevHash is not 32 bytes */
 export function chainHash(prevHash: Uint8Array, entry: string): Buffer {
   if (prevHash.length !== HASH_BYTES) throw new RangeError('a previous hash has 32 bytes');
-  return sha256(prevHash, entry);
+  return digestOf(prevHash, entry);
 }
 
 /** The entry's leaf in the Merkle tree over the log: `SHA-256(0x00 ‖ entry)` (RFC 6962 section 2.1). */
 export function leafHash(entry: string): Buffer {
-  return sha256(LEAF_PREFIX, entry);
+  return digestOf(LEAF_PREFIX, entry);
 }
 
 /**
@@ -98,9 +99,11 @@ export function createChainVerifier<Row extends ChainRow>({
   checkSeal,
   published,
 }: ChainVerifierOptions<Row>) {
-  let head: ChainHead = after ?? { seq: -1, hash: genesisHash(origin) };
+  const head: ChainHead = { seq: after?.seq ?? -1, hash: Buffer.from(after?.hash ?? genesisHash(origin)) };
   let fault: ChainFault | null = null;
   let checked = 0;
+  const sha256 = createSha256();
+  const macChecks = auditKeys?.map(createHmacCheck);
 
   function faultOf(row: Row): ChainFaultReason | null {
     if (row.seq <= head.seq) return 'out_of_order';
@@ -108,10 +111,10 @@ export function createChainVerifier<Row extends ChainRow>({
     const { entry, entryHmac: storedHmac } = row;
     if (entry === null) return 'entry_missing';
     if (!sameBytes(row.prevHash, head.hash)) return 'prev_mismatch';
-    if (!sameBytes(row.hash, chainHash(head.hash, entry))) return 'hash_mismatch';
-    if (!sameBytes(row.leafHash, leafHash(entry))) return 'leaf_mismatch';
+    if (!sameBytes(row.hash, sha256(head.hash, entry))) return 'hash_mismatch';
+    if (!sameBytes(row.leafHash, sha256(LEAF_PREFIX, entry))) return 'leaf_mismatch';
     if (published?.seq === row.seq && !sameBytes(row.hash, published.hash)) return 'head_mismatch';
-    if (auditKeys && !auditKeys.some((key) => isMacOf(key, entry, storedHmac))) return 'hmac_mismatch';
+    if (macChecks && !(storedHmac && macChecks.some((isMac) => isMac(entry, storedHmac)))) return 'hmac_mismatch';
     if (checkSeal && !checkSeal(row)) return 'seal_mismatch';
     return row.columns ? columnFault(entry, row.columns) : null;
   }
@@ -123,7 +126,8 @@ export function createChainVerifier<Row extends ChainRow>({
       // A gap is named by the first entry that is missing.
       if (reason) fault = { seq: reason === 'gap' ? head.seq + 1 : row.seq, reason };
       else {
-        head = { seq: row.seq, hash: Buffer.from(row.hash) };
+        head.seq = row.seq;
+        head.hash.set(row.hash);
         checked += 1;
       }
       return fault;
@@ -165,15 +169,11 @@ function columnFault(entry: string, columns: Readonly<Record<string, unknown>>):
   return null;
 }
 
-function isMacOf(auditKey: KeyObject, entry: string, stored: Uint8Array | null): boolean {
-  return stored?.length === HASH_BYTES && timingSafeEqual(entryHmac(auditKey, entry), stored);
-}
-
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   return Buffer.compare(a, b) === 0;
 }
 
-function sha256(...parts: (string | Uint8Array)[]): Buffer {
+function digestOf(...parts: (string | Uint8Array)[]): Buffer {
   const hash = createHash('sha256');
   for (const part of parts) hash.update(part);
   return hash.digest();

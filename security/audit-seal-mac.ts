@@ -24,21 +24,22 @@ export type Seal = {
  * could take an entry out and chain the remaining, genuine ones anew.
  */
 export function sealHmac(auditKey: KeyObject, seal: Seal): Buffer {
-  return createHmac('sha256', auditKey)
-    .update(
-      lengthPrefixed([
-        'tradeguard-seal/v1',
-        String(seal.seq),
-        seal.entryId,
-        seal.n,
-        seal.era,
-        seal.xid,
-        seal.prevHash,
-        seal.hash,
-        seal.leafHash,
-        seal.sealedAt,
-        seal.horizon ?? '',
-      ]),
-    )
-    .digest();
+  return createHmac('sha256', auditKey).update(sealMessage(seal)).digest();
+}
+
+/** What {@link sealHmac} is the MAC of. */
+export function sealMessage(seal: Seal): Buffer {
+  return lengthPrefixed([
+    'tradeguard-seal/v1',
+    String(seal.seq),
+    seal.entryId,
+    seal.n,
+    seal.era,
+    seal.xid,
+    seal.prevHash,
+    seal.hash,
+    seal.leafHash,
+    seal.sealedAt,
+    seal.horizon ?? '',
+  ]);
 }
