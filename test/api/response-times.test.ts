@@ -21,6 +21,9 @@ interface Timed {
   lately: { count: number; p50: number };
 }
 
+/** The median: a machine that does something else for a moment is not what is asked about. bench/ has the tails. */
+const medianOf = (times: readonly number[]) => times.toSorted((a, b) => a - b)[Math.floor(times.length / 2)] ?? 0;
+
 test('[H13] the calls of a day, those that decide among them, are answered within 500 ms, by the clock and by the figures', async () => {
   const person = await stack.people.register();
   const auditor = await stack.people.signedIn('auditor');
@@ -34,6 +37,8 @@ test('[H13] the calls of a day, those that decide among them, are answered withi
     'GET /api/admin/security/dashboard/transactions': () =>
       stack.api.get('/api/admin/security/dashboard/transactions', { token: auditor.token }),
   };
+  // The first calls of a process load and compile what the others find ready.
+  for (const call of Object.values(calls)) await call();
   const taken = new Map<string, number[]>(Object.keys(calls).map((name) => [name, []]));
   for (let round = 0; round < ROUNDS; round++) {
     for (const [name, call] of Object.entries(calls)) {
@@ -46,9 +51,7 @@ test('[H13] the calls of a day, those that decide among them, are answered withi
     routes: Timed[];
   };
   for (const [name, times] of taken) {
-    // The median: a machine that does something else for a moment is not what is asked about. bench/ has the tails.
-    const median = times.toSorted((a, b) => a - b)[Math.floor(ROUNDS / 2)];
-    expect(median, name).toBeLessThan(LIMIT_MS);
+    expect(medianOf(times), name).toBeLessThan(LIMIT_MS);
     const figures = routes.find(({ method, route }) => `${method} ${route}` === name)?.lately;
     expect(figures?.count, name).toBeGreaterThanOrEqual(ROUNDS);
     expect(figures?.p50, name).toBeLessThan(LIMIT_MS);
