@@ -33,6 +33,8 @@ COPY db db
 COPY temporal temporal
 COPY platform platform
 COPY web web
+# Doctor reads the date of the next review from it.
+COPY docs/OPERATIONS_CALENDAR.md docs/
 USER node
 EXPOSE 3000
 ENTRYPOINT ["node", "--max-semi-space-size=4", "cli/bin.js"]

@@ -74,7 +74,10 @@ function stateOf(ages: Ages, { backupUrl, drillUrl }: Config, production: boolea
       : ok('Nothing waits');
   const open =
     ages.critical > 0
-      ? fail(`${ages.critical} critical and unresolved`, 'Follow the incident playbook: GET /api/admin/incidents.')
+      ? fail(
+          `${ages.critical} critical and unresolved`,
+          'Follow docs/INCIDENT_RESPONSE.md: GET /api/admin/security/incidents.',
+        )
       : ok('No critical one is open');
   return [
     finding('administrator', 'at', 'There is an administrator', admin),
@@ -95,7 +98,7 @@ function verificationOf({ broken_log: isBroken, verification_hours: hours }: Age
   if (isBroken)
     return fail(
       'The last verification found it changed',
-      'Stop changes, and follow "audit violation" in the playbook.',
+      'Stop changes, and follow "Audit violation" in docs/INCIDENT_RESPONSE.md.',
     );
   if (hours === null) return warn('Never', 'It runs every hour; now: `tradeguard audit verify`.');
   if (hours > VERIFICATION_OVERDUE_HOURS)

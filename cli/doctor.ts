@@ -41,15 +41,23 @@ async function doctor(flags: Flags): Promise<void> {
 }
 
 async function examine({ dataDir, production: wanted = false }: Flags): Promise<Finding[]> {
-  const [machine, { examineDatabase }, { examineTemporal }, { examineRunning }, checklist, { finding, ok, fail }] =
-    await Promise.all([
-      import('./doctor-machine.ts'),
-      import('./doctor-database.ts'),
-      import('./doctor-temporal.ts'),
-      import('./doctor-running.ts'),
-      import('./doctor-checklist.ts'),
-      import('./doctor-finding.ts'),
-    ]);
+  const [
+    machine,
+    { examineDatabase },
+    { examineTemporal },
+    { examineRunning },
+    { examineCalendar },
+    checklist,
+    { finding, ok, fail },
+  ] = await Promise.all([
+    import('./doctor-machine.ts'),
+    import('./doctor-database.ts'),
+    import('./doctor-temporal.ts'),
+    import('./doctor-running.ts'),
+    import('./doctor-calendar.ts'),
+    import('./doctor-checklist.ts'),
+    import('./doctor-finding.ts'),
+  ]);
   const read = await readConfig(dataDir, wanted);
   if ('problems' in read) {
     const faults = read.problems.map((problem, n) =>
@@ -73,6 +81,7 @@ async function examine({ dataDir, production: wanted = false }: Flags): Promise<
     ...temporal,
     ...surroundings,
     ...running,
+    examineCalendar(Date.now()),
     ...(production ? checklist.forPeople() : []),
   ];
 }
