@@ -67,20 +67,21 @@ describe('[G1] its commands, in their order, on one installation', () => {
     await instance?.stop();
   });
 
-  function run({ language, text }: Block): Promise<ShellResult> {
+  function run({ language, text, output }: Block): Promise<ShellResult> {
     if (language === 'ts') return runTypeScript(text, { DATA: instance.dataDir });
-    return language === 'sql' ? query(text) : shell.run(text);
+    return language === 'sql' ? query(text, output !== undefined) : shell.run(text);
   }
 
-  /** As psql -A prints it, a refusal included. */
-  async function query(text: string): Promise<ShellResult> {
+  /** As psql -A prints it. An error is an answer where the document shows one. */
+  async function query(text: string, isShown: boolean): Promise<ShellResult> {
     try {
-      const rows = await instance.sql<Record<string, unknown>>(text);
-      const names = Object.keys(rows[0] ?? {});
-      const lines = rows.map((row) => names.map((name) => cell(row[name])).join('|'));
+      // Of several statements there are no rows.
+      const rows: Record<string, unknown>[] | undefined = await instance.sql(text);
+      const names = Object.keys(rows?.[0] ?? {});
+      const lines = (rows ?? []).map((row) => names.map((name) => cell(row[name])).join('|'));
       return { code: 0, output: [names.join('|'), ...lines].join('\n') };
     } catch (error) {
-      return { code: 0, output: `ERROR:  ${(error as Error).message}` };
+      return { code: isShown ? 0 : 1, output: `ERROR:  ${(error as Error).message}` };
     }
   }
 
