@@ -23,7 +23,7 @@ let member: ApiMember;
 beforeAll(async () => {
   fleet = await createFleet({ apis: 1, workers: 0, env: () => ({ VERDICT_TIMEOUT: '300ms' }) });
   [member] = fleet.apis as [ApiMember];
-});
+}, 180_000);
 afterAll(() => fleet?.stop());
 
 const lines = (): Line[] =>

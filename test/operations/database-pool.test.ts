@@ -30,7 +30,7 @@ beforeAll(async () => {
   const { db } = fleet.database;
   const people = createPeople({ api: member.api, db, keyring: await openKeyring(db, config), config });
   ({ token } = await people.signedIn('customer'));
-});
+}, 180_000);
 afterAll(() => fleet?.stop());
 
 /** Connections of the API process, as the server counts them. */

@@ -64,7 +64,7 @@ describe('pg_dump, the GeoIP file and the mail server are configured and not the
       REGISTRATION_CONFIRM: '0',
     }));
     people = given.people;
-  });
+  }, 180_000);
   afterAll(() => given?.fleet.stop());
 
   it('the system starts and serves; health names each with its reason, and is degraded', () => {
@@ -169,7 +169,7 @@ describe('nothing of it is configured', () => {
 
   beforeAll(async () => {
     given = await started(() => ({ GEOIP_DATABASE: ',' }));
-  });
+  }, 180_000);
   afterAll(() => given?.fleet.stop());
 
   it('is off, each with the variable to set, and the system is whole', async () => {
@@ -180,6 +180,7 @@ describe('nothing of it is configured', () => {
       ['backup_copies', 'BACKUP_S3_ENDPOINT'],
       ['geoip', 'GEOIP_DATABASE'],
       ['mail', 'SMTP_URL'],
+      ['deposits', 'STRIPE_SECRET_KEY'],
       ['security_questions', 'SECURITY_QUESTIONS'],
     ] as const) {
       expect(features.get(name), name).toMatchObject({ state: 'off', why: expect.stringContaining(variable) });

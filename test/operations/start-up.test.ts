@@ -4,11 +4,14 @@ import { once } from 'node:events';
 import { readFileSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { oneRow } from '../../db/sql.ts';
 import { createFleet } from '../helpers/fleet.ts';
 import { createMailbox } from '../helpers/mailbox.ts';
 import { HOME_DEVICE } from '../helpers/people.ts';
+
+// Each starts several processes, one after the other.
+vi.setConfig({ testTimeout: 180_000 });
 
 const ROOT = join(import.meta.dirname, '../..');
 const key = () => randomBytes(32).toString('base64');
