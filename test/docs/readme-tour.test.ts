@@ -24,7 +24,7 @@ test('the commands of the tour do what the README says, in its order', async () 
   const { code, output } = await bash(script, { DATA: instance.dataDir });
   expect(code, output).toBe(0);
   const parts = output.split(/^== \d+$/m).slice(1);
-  const [health, , key, trading, stepUp, quarantine, review, audit] = parts as string[];
+  const [health, , key, trading, stepUp, quarantine, review, audit, administrator] = parts as string[];
   expect(health).toContain('"status":"up"');
   expect(key).toContain('"status":"fresh"');
   expect(trading?.match(/"status":"settled"/g)).toHaveLength(12);
@@ -36,6 +36,10 @@ test('the commands of the tour do what the README says, in its order', async () 
   expect(review).toContain('"status":"settled"');
   expect(audit).toContain('"cause":"quarantine"');
   expect(audit).toContain('"valid":true');
+  expect(administrator).toContain('"oneTimePassword":');
+  expect(administrator).toContain('"backupId":');
+  expect(administrator).toContain('"rotationId":');
+  expect(administrator).not.toContain('urn:tradeguard:problem');
 });
 
 test('the two commands stand at the top', () => {
