@@ -7,6 +7,7 @@ import type { Outbox } from '../db/outbox.ts';
 import type { Config } from '../platform/config.ts';
 import type { GeoipPort } from '../platform/geoip.ts';
 import type { PaymentPort } from '../platform/payment-port.ts';
+import type { RedisConnection } from '../platform/redis.ts';
 import type { Keyring } from '../security/keyring.ts';
 import type { PasswordHasher } from '../security/passwords.ts';
 import type { EventFeed } from './event-feed.ts';
@@ -25,6 +26,8 @@ export interface ApiDeps {
   telemetry: Telemetry;
   feed: EventFeed;
   geo: GeoipPort;
+  /** Undefined where PostgreSQL counts calls. */
+  redis: RedisConnection | undefined;
   /** Undefined where deposits are not paid at a provider. */
   payments: PaymentPort | undefined;
   /** Refusals that the dashboard counts. */

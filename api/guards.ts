@@ -3,6 +3,7 @@ import type { AuditLog } from '../db/audit.ts';
 import { createFrontDoorEvents } from '../db/front-door-events.ts';
 import type { Database } from '../db/orm.ts';
 import type { Config } from '../platform/config.ts';
+import type { RedisConnection } from '../platform/redis.ts';
 import type { Keyring } from '../security/keyring.ts';
 import { createAuthenticate } from './middleware/authenticate.ts';
 import { createRateLimit } from './middleware/rate-limit.ts';
@@ -11,8 +12,15 @@ import { createSignatureCheck } from './middleware/signature.ts';
 import { createTransportCheck } from './middleware/transport.ts';
 
 /** Everything that stands before a handler, made from the configuration. */
-export function createGuards(deps: { config: Config; log: Logger; db: Database; keyring: Keyring; audit: AuditLog }) {
-  const { config, log, db, keyring, audit } = deps;
+export function createGuards(deps: {
+  config: Config;
+  log: Logger;
+  db: Database;
+  keyring: Keyring;
+  audit: AuditLog;
+  redis?: RedisConnection | undefined;
+}) {
+  const { config, log, db, keyring, audit, redis } = deps;
   const cookieName = config.production ? '__Host-tradeguard' : 'tradeguard';
   const events = createFrontDoorEvents({ db, onError: (err) => log.warn({ err }, 'a refusal could not be recorded') });
   return {
@@ -22,7 +30,7 @@ export function createGuards(deps: { config: Config; log: Logger; db: Database; 
     events,
     requestFacts: createRequestFacts({ trustedProxies: config.trustedProxies }),
     transport: createTransportCheck(config),
-    rateLimit: createRateLimit({ db, keyring, events, perMinute: config.rateLimitPerMinute }),
+    rateLimit: createRateLimit({ db, keyring, events, perMinute: config.rateLimitPerMinute, redis }),
     authenticate: createAuthenticate({
       db,
       keyring,

@@ -4,6 +4,7 @@ import { reportedFeatures } from '../db/feature-reports.ts';
 import { oneRow } from '../db/sql.ts';
 import { isBackupOverdue } from '../domain/backup.ts';
 import { FEATURE_STATES } from '../domain/feature.ts';
+import type { RedisConnection } from '../platform/redis.ts';
 import type { Keyring } from '../security/keyring.ts';
 import type { ApiDeps } from './deps.ts';
 import { allFeatures, apiFeatures, logMissingFeatures } from './features.ts';
@@ -27,6 +28,7 @@ const healthSchema = z.object({
     sealer: component.extend({ unsealed: z.number().int(), oldestSeconds: z.number() }),
     backups: component.extend({ status: z.enum(['up', 'late', 'off', 'down']) }),
     geo: component.extend({ status: z.enum(['up', 'off', 'down']) }),
+    rateLimit: component.extend({ store: z.enum(['postgresql', 'redis']).describe('Where calls are counted now') }),
     mail: component.extend({ mode: z.enum(['smtp', 'file']), waiting: z.number().int(), oldestSeconds: z.number() }),
   }),
   features: z
@@ -92,7 +94,7 @@ export function createHealthRoutes(deps: ApiDeps): Route[] {
 }
 
 async function checkHealth(deps: ApiDeps): Promise<Health> {
-  const { db, keyring, gateway, config, geo, log } = deps;
+  const { db, keyring, gateway, config, geo, redis, log } = deps;
   const failed = (part: string) => (error: unknown) => {
     log.warn({ err: error, part }, 'health check failed');
     return undefined;
@@ -110,6 +112,7 @@ async function checkHealth(deps: ApiDeps): Promise<Health> {
     sealer: sealerOf(backlog),
     backups: backupsOf(lastBackup),
     geo: geo.status(),
+    rateLimit: rateLimitOf(redis),
     mail: { ...mailOf(backlog), mode: config.smtpUrl === undefined ? 'file' : 'smtp' },
   };
   const isDown = components.database.status === 'down' || components.temporal.status === 'down';
@@ -134,6 +137,13 @@ function databaseOf(backlog: Backlog | undefined, keyring: Keyring) {
   } catch {
     return { status: 'down' as const, detail: 'answers, and its keys are being opened' };
   }
+}
+
+/** Without Redis the limits hold as before, at the cost of a statement a call. */
+function rateLimitOf(redis: RedisConnection | undefined) {
+  if (redis === undefined) return { status: 'up' as const, store: 'postgresql' as const };
+  if (redis.isUp()) return { status: 'up' as const, store: 'redis' as const };
+  return { status: 'down' as const, store: 'postgresql' as const, detail: 'Redis does not answer' };
 }
 
 function workersOf(pollers: { decisions: number; background: number } | undefined) {

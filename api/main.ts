@@ -13,6 +13,7 @@ import { openGeoip } from '../platform/geoip.ts';
 import { createLogger } from '../platform/logger.ts';
 import { openPayments } from '../platform/payments.ts';
 import { persist } from '../platform/persist.ts';
+import { openRedis } from '../platform/redis.ts';
 import { createShutdown } from '../platform/shutdown.ts';
 import { loadCommonPasswords } from '../security/common-passwords.ts';
 import { type Keyring, KeyringError } from '../security/keyring.ts';
@@ -78,7 +79,8 @@ export async function startApi({ config: given, log }: { config: Config; log: Lo
   });
   const feed = createEventFeed({ db, log });
   const telemetry = createTelemetry({ db, log, streams: feed.streams });
-  const guards = createGuards({ config, log, db, keyring, audit });
+  const redis = config.rateLimitRedisUrl === undefined ? undefined : openRedis({ url: config.rateLimitRedisUrl, log });
+  const guards = createGuards({ config, log, db, keyring, audit, redis });
   const routes = createRoutes({
     config,
     log,
@@ -98,6 +100,7 @@ export async function startApi({ config: given, log }: { config: Config; log: Lo
     telemetry,
     feed,
     geo,
+    redis,
     passwords: createPasswordHasher(),
     isCommonPassword: loadCommonPasswords(),
     payments: await openPayments(config.stripe),
@@ -156,6 +159,7 @@ export async function startApi({ config: given, log }: { config: Config; log: Lo
       clearInterval(sweep);
       await following;
       await telemetry.close();
+      redis?.close();
       await temporal.close();
       await db.close();
     },

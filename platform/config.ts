@@ -139,6 +139,7 @@ const FIELDS = {
   stepUpAmount: field('STEP_UP_AMOUNT', decimal, '10000'),
   secondApprovalAbove: optional('SECOND_APPROVAL_ABOVE', decimal),
   rateLimitPerMinute: field('RATE_LIMIT_PER_MINUTE', integer(1, 1_000_000), '30'),
+  rateLimitRedisUrl: optional('RATE_LIMIT_REDIS_URL', urlOf(['redis:', 'rediss:'], 'rediss://user:password@host:6379')),
   metricsToken: optional('METRICS_TOKEN', secret),
   corsOrigins: field('CORS_ORIGINS', origins, ','),
   trustedProxies: field('TRUSTED_PROXIES', proxies, 'loopback', NO_PROXY),

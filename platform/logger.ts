@@ -29,6 +29,7 @@ const SECRET_KEYS = [
   'databaseUrl',
   'databaseOwnerUrl',
   'smtpUrl',
+  'rateLimitRedisUrl',
 ];
 
 // pino matches exact depths: on its own, in a body or headers, and in those of a request. `code` is hidden in bodies only,

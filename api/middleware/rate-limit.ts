@@ -1,9 +1,16 @@
-import { RateLimiterMemory, RateLimiterPostgres, RateLimiterRes } from 'rate-limiter-flexible';
+import {
+  RateLimiterMemory,
+  RateLimiterPostgres,
+  RateLimiterRedis,
+  RateLimiterRes,
+  RLWrapperTimeouts,
+} from 'rate-limiter-flexible';
 import type { FrontDoorEvents } from '../../db/front-door-events.ts';
 import type { Database } from '../../db/orm.ts';
 import { rows } from '../../db/sql.ts';
 import { DomainError } from '../../domain/errors.ts';
 import { networkKey } from '../../domain/network.ts';
+import type { RedisConnection } from '../../platform/redis.ts';
 import type { Keyring } from '../../security/keyring.ts';
 import type { Principal, RequestFacts, Route } from '../route.ts';
 
@@ -12,19 +19,29 @@ export interface RateLimitDeps {
   keyring: Keyring;
   events: FrontDoorEvents;
   perMinute: number;
+  /** Where one is configured, it counts; PostgreSQL does while it is away. */
+  redis: RedisConnection | undefined;
 }
 
 const MINUTE_SECONDS = 60;
+/** So long a call waits for Redis before PostgreSQL counts it: a busy process must not take its own delay for an outage. */
+const REDIS_TIMEOUT_MS = 1_000;
+const REDIS_PREFIX = 'tradeguard:limit';
 
 /**
  * So many calls a minute for each route and caller: the user where a session is known, else the client's address (a /64 in
- * IPv6, since one household has that many). Counted in PostgreSQL, so that several API processes count together. The key
- * is an HMAC: the counters tell nobody who called. Where the counter cannot be asked, the call is refused like any other
- * that needs the database; nothing fails open.
+ * IPv6, since one household has that many). Counted in PostgreSQL or Redis, so that several API processes count together.
+ * The key is an HMAC: the counters tell nobody who called. Without an answer of Redis, PostgreSQL counts the call; where
+ * that cannot be asked, the call is refused like any other that needs the database; nothing fails open.
  */
-export function createRateLimit({ db, keyring, events, perMinute }: RateLimitDeps) {
-  const options = { points: perMinute, duration: MINUTE_SECONDS };
-  const shared = new RateLimiterPostgres({
+export function createRateLimit({ db, keyring, events, perMinute, redis }: RateLimitDeps) {
+  const options = {
+    points: perMinute,
+    duration: MINUTE_SECONDS,
+    // Once over the limit, further calls of this minute are refused without asking the store.
+    inMemoryBlockOnConsumed: perMinute + 1,
+  };
+  const inPostgres = new RateLimiterPostgres({
     ...options,
     storeClient: { query: (query: { text: string; values: unknown[] }) => queryResult(db, query) },
     storeType: 'client',
@@ -32,10 +49,22 @@ export function createRateLimit({ db, keyring, events, perMinute }: RateLimitDep
     keyPrefix: 'r',
     tableCreated: true,
     clearExpiredByTimeout: false,
-    // Once over the limit, further calls of this minute are refused without asking the database.
-    inMemoryBlockOnConsumed: perMinute + 1,
   });
-  const local = new RateLimiterMemory(options);
+  const shared =
+    redis === undefined
+      ? inPostgres
+      : new RLWrapperTimeouts({
+          limiter: new RateLimiterRedis({
+            ...options,
+            storeClient: redis.client,
+            useRedisPackage: true,
+            rejectIfRedisNotReady: true,
+            keyPrefix: REDIS_PREFIX,
+          }),
+          timeoutMs: REDIS_TIMEOUT_MS,
+          insuranceLimiter: inPostgres,
+        });
+  const local = new RateLimiterMemory({ points: perMinute, duration: MINUTE_SECONDS });
 
   return {
     /**
