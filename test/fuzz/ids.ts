@@ -70,7 +70,8 @@ export function createIds<O extends Owner>({ db, make }: IdDeps<O>) {
     if (place === undefined) return target;
     const real = new Map<string, string>();
     for (const [placeholder, digit] of target.matchAll(PLACEHOLDER)) {
-      const isOwn = Number(digit) < OWN;
+      // Without a session nothing is anybody's own: the stranger's is as good as any.
+      const isOwn = Number(digit) < OWN || caller.userId === stranger.userId;
       const nth = Number(digit) % OWN;
       const id =
         (await find(place, isOwn ? '=' : '<>', caller.userId, nth)) ??
