@@ -95,12 +95,12 @@ function operationOf(route: Route): Operation {
     parameters: [
       ...parametersOf(route.params, 'path'),
       ...parametersOf(route.query, 'query'),
-      ...Object.entries(route.headers ?? {}).map(([name, { description, required }]) => ({
+      ...Object.entries(route.headers ?? {}).map(([name, { description, required, pattern }]) => ({
         name,
         in: 'header' as const,
         required,
         description,
-        schema: { type: 'string' },
+        schema: { type: 'string', ...(pattern === undefined ? {} : { pattern }) },
       })),
       ...signatureParametersOf(route),
     ],

@@ -104,7 +104,7 @@ export interface RouteDefinition<
    */
   limit?: 'shared' | 'local' | 'none';
   /** Request headers beyond the session's that the route reads, by lower-case name. */
-  headers?: Record<string, { description: string; required: boolean }>;
+  headers?: Record<string, { description: string; required: boolean; pattern?: string }>;
   responses: Record<number, { description: string; schema?: z.ZodType }>;
   handler: (context: RouteContext<z.output<P>, z.output<Q>, z.output<B>>) => Promise<Reply>;
 }

@@ -48,6 +48,7 @@ export function createTransactionRoutes(deps: ApiDeps): Route[] {
       'idempotency-key': {
         description: '1 to 200 visible ASCII characters; the same key is one transaction',
         required: true,
+        pattern: '^[!-~]{1,200}$',
       },
       ...IMPORT_HEADERS,
     },

@@ -12,7 +12,7 @@ import { createStack, type Stack } from '../helpers/stack.ts';
 
 /** The long form is `npm run fuzz`; FUZZ_SEED and FUZZ_RUNS draw other requests, or more. */
 const SEED = Number(process.env.FUZZ_SEED ?? 1);
-const RUNS = Number(process.env.FUZZ_RUNS ?? 5);
+const RUNS = Number(process.env.FUZZ_RUNS ?? 4);
 
 let stack: Stack;
 let cast: Cast;

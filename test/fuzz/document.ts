@@ -26,9 +26,13 @@ export function documentFor(document: OpenApiDocument, cast: Cast): OpenApiDocum
   };
 }
 
+const OF_THE_COURIER = /^x-(signature|timestamp|nonce|algorithm|key-id)$/i;
+/** Nobody here plays that role, and from everybody else these are refused before anything happens. */
+const OF_THE_IMPORTER = /^x-(virtual-time|on-behalf-of|outside-features)$/;
+
 function prepared(operation: Operation, examples: readonly object[]): Operation {
   const parameters = operation.parameters
-    .filter(({ name }) => !/^x-(signature|timestamp|nonce|algorithm|key-id)$/i.test(name))
+    .filter(({ name }) => !OF_THE_COURIER.test(name) && !OF_THE_IMPORTER.test(name))
     .map((parameter) => (parameter.in === 'path' && isId(parameter) ? amongPlaceholders(parameter) : parameter));
   const { requestBody } = operation;
   if (requestBody === undefined || examples.length === 0) return { ...operation, security: [], parameters };
