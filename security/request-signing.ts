@@ -1,4 +1,4 @@
-import { createHash, createHmac, createSecretKey, type KeyObject, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHmac, createSecretKey, hash, type KeyObject, randomBytes, timingSafeEqual } from 'node:crypto';
 
 /** First line of every signed text: names format and algorithm, so that no other protocol's text can be one of ours. */
 export const SIGNATURE_SCHEME = 'TG1-HMAC-SHA256';
@@ -124,7 +124,7 @@ export function signedText(parts: SignedParts): string {
     parts.path,
     parts.query,
     parts.idempotencyKey,
-    createHash('sha256').update(parts.body).digest('hex'),
+    hash('sha256', parts.body, 'hex'),
   ];
   if (!lines.every((line) => PRINTABLE.test(line))) throw new TypeError('a signed part is not printable ASCII');
   return lines.join('\n');

@@ -22,6 +22,13 @@ describe('field encryption', () => {
     );
   });
 
+  it('takes a nonce once, however many fields are encrypted', () => {
+    const nonces = Array.from({ length: 1_000 }, () =>
+      Buffer.from(encryptField(keyring, 'same', place), 'base64url').toString('hex', 18, 30),
+    );
+    expect(new Set(nonces).size).toBe(nonces.length);
+  });
+
   it('[F5] has the documented layout, readable with nothing but AES-256-GCM', () => {
     const token = encryptField(keyring, '123-45-6789', place);
     const bytes = Buffer.from(token, 'base64url');
