@@ -24,8 +24,11 @@ export async function auditTable(given: { ownerUrl: string; auditKey: KeyObject 
   try {
     await run(db.fork(), 'create table if not exists bench_row (id uuid primary key, body text not null)');
     const append = await appendTimes(db, given.auditKey);
+    await sealed(db);
+    const lag = await sealLag(db);
     const verify = await verifyTimes(db, given.auditKey);
-    return table(['audit', 'bare per s', 'ours per s', 'ratio'], [append, verify]);
+    const ratios = table(['audit', 'bare per s', 'ours per s', 'ratio'], [append, verify]);
+    return `${ratios}\n\n${lag}`;
   } finally {
     await run(db.fork(), 'drop table if exists bench_row').catch(() => {});
     await db.close();
@@ -61,6 +64,18 @@ async function appendTimes(db: Database, auditKey: KeyObject): Promise<string[]>
     rates.ours.push(await perSecond(ours));
   }
   return line('insert in a transaction, with an entry', median(rates.bare), median(rates.ours));
+}
+
+/** From the entry's own time to the time in its seal, over the entries of the appends above: both clocks are this machine's. */
+async function sealLag(db: Database): Promise<string> {
+  const { p50, p99, entries } = await oneRow<{ p50: string; p99: string; entries: string }>(
+    db.fork(),
+    `select extract(epoch from percentile_disc(0.5) within group (order by s.sealed_at - e.at)) * 1000 as p50,
+            extract(epoch from percentile_disc(0.99) within group (order by s.sealed_at - e.at)) * 1000 as p99,
+            count(*) as entries
+       from audit_seal s join audit_entry e on e.id = s.entry_id where e.action = 'bench.appended'`,
+  );
+  return `sealed after: p50 ${Number(p50).toFixed(0)} ms, p99 ${Number(p99).toFixed(0)} ms (${entries} entries)`;
 }
 
 async function perSecond(call: () => Promise<unknown>): Promise<number> {

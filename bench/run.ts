@@ -55,6 +55,13 @@ async function startHelloWorker(address: string) {
   };
 }
 
+async function benchAudit({ endpoints, dataDir }: OwnInstance): Promise<void> {
+  if (endpoints.databaseOwner === undefined) throw new Error('the instance told no databaseOwner');
+  say('Audit log ...');
+  const auditKey = createSecretKey(Buffer.from(loadOrCreateSecrets(dataDir).AUDIT_KEY, 'base64'));
+  say(`\n${await auditTable({ ownerUrl: endpoints.databaseOwner, auditKey })}`);
+}
+
 async function bench(instance: OwnInstance): Promise<void> {
   const { endpoints } = instance;
   const api = createApiClient(endpoints.api);
@@ -96,10 +103,7 @@ async function bench(instance: OwnInstance): Promise<void> {
 
     await storePasswordHash(owner, full);
     say(`\n${await withArgon2(calls.login, full)}`);
-    say('Audit log ...');
-    const secrets = loadOrCreateSecrets(instance.dataDir);
-    const auditKey = createSecretKey(Buffer.from(secrets.AUDIT_KEY, 'base64'));
-    say(`\n${await auditTable({ ownerUrl: owner, auditKey })}`);
+    await benchAudit(instance);
     const apiMb = rssMb(endpoints.pids.api ?? 0);
     const workerMb = rssMb(endpoints.pids.worker ?? 0);
     say(`\nRSS: API ${apiMb.toFixed(0)} MB + worker ${workerMb.toFixed(0)} MB = ${(apiMb + workerMb).toFixed(0)} MB`);
@@ -136,7 +140,7 @@ say(`${new Date().toISOString()}, Node ${process.version}, ${machine}`);
 say(
   `Load of the machine before: ${loadavg()[0]?.toFixed(1)} (anything above 0.5 is somebody else's work and slows this)`,
 );
-say(`\n${await cryptoTable()}\n`);
+if (!process.argv.includes('audit')) say(`\n${await cryptoTable()}\n`);
 if (process.argv.includes('crypto')) process.exit(0);
 say('Starting an instance in a temporary folder ...');
 const interrupted = new AbortController();
@@ -150,7 +154,7 @@ const instance = await startOwnInstance({
   signal: interrupted.signal,
 });
 try {
-  await bench(instance);
+  await (process.argv.includes('audit') ? benchAudit(instance) : bench(instance));
 } finally {
   await instance.stop();
 }
