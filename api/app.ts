@@ -24,6 +24,9 @@ export function createApp(deps: AppDeps): Express {
   const app = express();
   app.disable('x-powered-by');
   app.set('etag', false);
+  // One spelling of a path: rules that stand before this program match no other one.
+  app.set('case sensitive routing', true);
+  app.set('strict routing', true);
   app.set('query parser', 'simple');
   app.use(createAccessLog(deps));
   app.use(helmet(securityHeaders(deps.production)));

@@ -15,7 +15,13 @@ export function apiFeatures({ config, geo }: { config: Config; geo: Pick<GeoipPo
     isOn ? { name, state: 'on', why: null } : { name, state: 'off', why };
   return [
     { name: 'geoip', state: GEO_STATE[status], why: status === 'up' ? null : detail },
-    switched('deposits', config.stripe !== undefined || !config.production, 'STRIPE_SECRET_KEY is not set'),
+    switched(
+      'deposits',
+      config.stripe !== undefined,
+      config.production
+        ? 'STRIPE_SECRET_KEY is not set: deposits are refused'
+        : 'STRIPE_SECRET_KEY is not set: deposits are booked without a payment, as in no production',
+    ),
     switched('security_questions', config.securityQuestions !== 'off', 'SECURITY_QUESTIONS is off'),
   ];
 }

@@ -15,6 +15,11 @@ export function textInput(min: number, max: number) {
     .refine((text) => text.length >= min, `must have at least ${min} character(s)`);
 }
 
+/** A name as it stands in one line: no control characters, which lists, logs and letters would take for something else. */
+export function nameInput(max: number) {
+  return textInput(1, max).refine((text) => !/\p{Cc}/u.test(text), 'must hold no control characters');
+}
+
 /** An address that the mailer can write to: ASCII, at most 254 characters (RFC 5321 section 4.5.3.1). */
 export const emailInput = z
   .string()

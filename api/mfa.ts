@@ -141,7 +141,7 @@ export function createMfaRoutes({ config, db, keyring, audit, outbox }: ApiDeps)
       path: '/api/auth/mfa/totp',
       name: 'enrolTotp',
       summary: 'Begin to enrol an authenticator app',
-      access: ANYBODY,
+      access: { ...ANYBODY, recentProof: true },
       responses: {
         200: {
           description: 'The secret, shown now and in the app only; confirm it with a code',
@@ -156,7 +156,7 @@ export function createMfaRoutes({ config, db, keyring, audit, outbox }: ApiDeps)
       path: '/api/auth/mfa/totp/confirm',
       name: 'confirmTotp',
       summary: 'Finish the enrolment with a code of the app',
-      access: ANYBODY,
+      access: { ...ANYBODY, recentProof: true },
       body: confirmBody,
       responses: {
         200: { description: 'Enrolled', schema: z.object({ enrolled: z.literal(true) }) },

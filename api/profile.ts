@@ -10,7 +10,7 @@ import {
 import { parseBankAccount, parseEin, parseItin, parsePhone, parseSsn } from '../domain/pii.ts';
 import { ROLES } from '../domain/roles.ts';
 import type { ApiDeps } from './deps.ts';
-import { textInput, timeZoneInput } from './input.ts';
+import { nameInput, textInput, timeZoneInput } from './input.ts';
 import { principalOf, type Route, type RouteContext, route } from './route.ts';
 
 /** Text that `parse` brings to its one spelling; the value itself never stands in the refusal. */
@@ -34,7 +34,7 @@ const NUMBERS = {
 };
 const changeBody = z
   .strictObject({
-    fullName: textInput(1, 200).optional(),
+    fullName: nameInput(200).optional(),
     timeZone: timeZoneInput.nullable().optional(),
     phone: parsed(parsePhone, 'a telephone number as +14155550123').nullable().optional(),
     address: textInput(1, 500).nullable().optional(),

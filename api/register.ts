@@ -8,7 +8,7 @@ import { hashToken, newOpaqueToken, tokenHashes } from '../security/tokens.ts';
 import { uuidV7 } from '../security/uuid.ts';
 import type { ApiDeps } from './deps.ts';
 import { describeDevice, deviceInput } from './device-input.ts';
-import { emailInput, passwordInput, textInput, timeZoneInput, tokenInput } from './input.ts';
+import { emailInput, nameInput, passwordInput, timeZoneInput, tokenInput } from './input.ts';
 import { requireGoodPassword } from './new-password.ts';
 import { type Reply, type RequestFacts, type Route, type RouteContext, route } from './route.ts';
 import { createTokenDelivery } from './session-tokens.ts';
@@ -16,7 +16,7 @@ import { createTokenDelivery } from './session-tokens.ts';
 const registerBody = z.strictObject({
   email: emailInput,
   password: passwordInput.describe('12 to 128 characters, none of the breached ones'),
-  fullName: textInput(1, 200),
+  fullName: nameInput(200),
   timeZone: timeZoneInput.optional(),
   device: deviceInput,
 });

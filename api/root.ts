@@ -48,6 +48,7 @@ export function createRootRoutes({ config }: ApiDeps): Route[] {
       responses: { 200: { description: 'An HTML page' } },
       handler: async () => ({ status: 200, contentType: 'text/html; charset=utf-8', body: page }),
     }),
+    ...letterLinkRoutes(),
     ...webFileRoutes(),
     route({
       method: 'get',
@@ -75,6 +76,23 @@ export function createRootRoutes({ config }: ApiDeps): Route[] {
       },
     }),
   ];
+}
+
+/** The pages that the links of letters open. */
+function letterLinkRoutes(): Route[] {
+  const body = readFileSync(new URL('link.html', WEB), 'utf8');
+  return ['confirm', 'reset-password', 'recover'].map((name) =>
+    route({
+      method: 'get',
+      path: `/${name}`,
+      name: `getPage_${name.replaceAll('-', '_')}`,
+      summary: `The page of a letter's link: ${name}`,
+      access: { kind: 'public' },
+      limit: 'local',
+      responses: { 200: { description: 'An HTML page; the token of the link stays in the browser' } },
+      handler: async () => ({ status: 200, contentType: 'text/html; charset=utf-8', body }),
+    }),
+  );
 }
 
 /** A route for each script and style sheet of web/: no path of a request ever becomes the name of a file. */

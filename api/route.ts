@@ -15,6 +15,8 @@ export type Access =
       ownership: 'own' | 'any' | 'none';
       passwordChange?: boolean;
       freshFactor?: boolean;
+      /** A password or a second factor within the last minutes: for what a stolen session must not set up for itself. */
+      recentProof?: boolean;
       /** A program that scrapes metrics gets in with `METRICS_TOKEN` as its bearer token, and then has no principal. */
       machine?: 'metrics';
     };
@@ -29,6 +31,8 @@ export interface Principal {
   scope: 'full' | 'password_change';
   channel: 'cookie' | 'bearer';
   factorAt: Date | null;
+  /** When the session began, by a password. */
+  since: Date;
 }
 
 /** What every handler is handed of the HTTP request, already validated. */

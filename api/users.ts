@@ -5,7 +5,7 @@ import { DomainError } from '../domain/errors.ts';
 import { ASSIGNABLE_ROLES, ROLES, type Role } from '../domain/roles.ts';
 import { decodeCursor, pageOf, pageQuery } from './cursor.ts';
 import type { ApiDeps } from './deps.ts';
-import { emailInput, textInput } from './input.ts';
+import { emailInput, nameInput } from './input.ts';
 import { principalOf, type Reply, type Route, type RouteContext, route } from './route.ts';
 
 const userSchema = z.object({
@@ -28,7 +28,7 @@ const listQuery = z.object({
 });
 const createBody = z.strictObject({
   email: emailInput,
-  fullName: textInput(1, 200),
+  fullName: nameInput(200),
   role: z.enum(ASSIGNABLE_ROLES),
 });
 const changeBody = z
@@ -57,7 +57,7 @@ const USERS = `select u.id, u.email, u.full_name, u.role, u.disabled_at, u.restr
   from app_user u`;
 
 const READERS = { kind: 'session', roles: ['admin', 'auditor'], ownership: 'any' } as const;
-const ADMINS = { kind: 'session', roles: ['admin'], ownership: 'any' } as const;
+const ADMINS = { kind: 'session', roles: ['admin'], ownership: 'any', freshFactor: true } as const;
 
 /** Accounts of staff, and everybody's role and state. */
 export function createUserRoutes(deps: ApiDeps): Route[] {
@@ -166,7 +166,7 @@ export function createUserRoutes(deps: ApiDeps): Route[] {
       path: '/api/admin/users/{id}/reset-password',
       name: 'resetUserPassword',
       summary: 'Replace the password by a one-time password; sessions end; needs a fresh factor',
-      access: { ...ADMINS, freshFactor: true },
+      access: ADMINS,
       params: userPath,
       responses: { 200: { description: 'Replaced', schema: oneTimeSchema }, 404: { description: 'not_found' } },
       handler: async (context) => ({
@@ -182,7 +182,7 @@ export function createUserRoutes(deps: ApiDeps): Route[] {
       path: '/api/admin/users/{id}/reset-mfa',
       name: 'resetUserMfa',
       summary: 'Take the authenticator away; sessions end; needs a fresh factor',
-      access: { ...ADMINS, freshFactor: true },
+      access: ADMINS,
       params: userPath,
       responses: { 200: { description: 'Reset', schema: userSchema }, 404: { description: 'not_found' } },
       handler: async (context) => {

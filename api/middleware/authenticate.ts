@@ -55,7 +55,7 @@ export function createAuthenticate(deps: AuthenticateDeps) {
         );
       }
       if (!access.roles.includes(principal.role)) throw new DomainError('forbidden', 'Your role may not do this.');
-      if (access.freshFactor === true && !isFresh(principal, deps.stepUpFreshnessMs)) {
+      if (isProofMissing(access, principal, deps.stepUpFreshnessMs)) {
         const available = await availableMethods(deps.db.fork(), principal.userId);
         throw new DomainError('step_up_needed', 'Prove a second factor first: POST /api/auth/step-up.', {
           methods: offeredMethods({ available, proven: [], purpose: 'login' }),
@@ -73,8 +73,14 @@ function isScraper(token: string | undefined, facts: RequestFacts): boolean {
   return token !== undefined && sent !== undefined && secretsEqual(sent, token);
 }
 
-function isFresh(principal: Principal, freshnessMs: number): boolean {
-  return principal.factorAt !== null && Date.now() - principal.factorAt.getTime() <= freshnessMs;
+function isProofMissing(
+  access: Extract<Access, { kind: 'session' }>,
+  principal: Principal,
+  freshnessMs: number,
+): boolean {
+  const isRecent = (at: Date | null) => at !== null && Date.now() - at.getTime() <= freshnessMs;
+  if (access.freshFactor === true) return !isRecent(principal.factorAt);
+  return access.recentProof === true && !isRecent(principal.factorAt) && !isRecent(principal.since);
 }
 
 function refuseCrossSite(deps: AuthenticateDeps, facts: RequestFacts, principal: Principal): void {
@@ -95,6 +101,7 @@ async function loadSession({ db, keyring }: AuthenticateDeps, token: string): Pr
     scope: 'full' | 'password_change';
     channel: 'cookie' | 'bearer';
     factor_at: string | null;
+    created_at: string;
     role: Role;
     email: string;
     full_name: string;
@@ -102,7 +109,7 @@ async function loadSession({ db, keyring }: AuthenticateDeps, token: string): Pr
     db.fork(),
     // When it was last used is kept to the minute: a row a request would be a write a request.
     `with found as (
-       select s.id, s.user_id, s.scope, s.channel, s.factor_at, u.role, u.email, u.full_name
+       select s.id, s.user_id, s.scope, s.channel, s.factor_at, s.created_at, u.role, u.email, u.full_name
          from session s join app_user u on u.id = s.user_id
         where s.token_hash = any($1) and s.revoked_at is null and s.expires_at > clock_timestamp()
           and u.disabled_at is null),
@@ -122,5 +129,6 @@ async function loadSession({ db, keyring }: AuthenticateDeps, token: string): Pr
     scope: found.scope,
     channel: found.channel,
     factorAt: found.factor_at === null ? null : new Date(found.factor_at),
+    since: new Date(found.created_at),
   };
 }

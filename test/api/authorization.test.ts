@@ -172,6 +172,7 @@ test('every route has an entry in the table, every entry a route, and both say t
         objects: access.ownership,
         conditions: [
           ...(access.freshFactor ? ['fresh factor'] : []),
+          ...(access.recentProof ? ['recent proof'] : []),
           ...(route.signed ? ['signed'] : []),
           ...(route.signedIf ? ['signed payout account'] : []),
           ...(access.passwordChange ? ['one-time password'] : []),

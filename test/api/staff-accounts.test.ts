@@ -70,6 +70,22 @@ describe('staff accounts', () => {
     expect((await create(admin.token, 'importer')).status).toBe(400);
   });
 
+  it('are made and changed only with a second factor of the last minutes', async () => {
+    const admin = await stack.people.signedIn('admin');
+    const { userId } = await stack.people.signedIn('reviewer');
+    await run(
+      stack.db.fork(),
+      `update session set factor_at = clock_timestamp() - interval '6 minutes' where user_id = $1`,
+      [admin.userId],
+    );
+    for (const refused of [
+      await create(admin.token, 'admin'),
+      await stack.api.patch(`/api/admin/users/${userId}`, { role: 'admin' }, { token: admin.token }),
+    ]) {
+      expect([refused.status, refused.body.code]).toEqual([403, 'step_up_needed']);
+    }
+  });
+
   it('refuse an address that is taken', async () => {
     const admin = await stack.people.signedIn('admin');
     const { email } = await stack.people.register();

@@ -33,6 +33,21 @@ describe('step-up', () => {
     await stack.mail.waitFor(person.email, { subject: /authenticator was removed/ });
   });
 
+  it('stands before the first authenticator: a session that proved nothing lately cannot enrol its own', async () => {
+    const person = await stack.people.customer();
+    const enrol = () => stack.api.post('/api/auth/mfa/totp', {}, { token: person.token });
+    const { secret } = (await enrol()).body;
+    await run(stack.db.fork(), `update session set created_at = clock_timestamp() - interval '6 minutes'`);
+    const confirm = () =>
+      stack.api.post('/api/auth/mfa/totp/confirm', { code: stack.people.totpCode(secret) }, { token: person.token });
+    for (const refused of [await enrol(), await confirm()]) {
+      expect(refused.body).toMatchObject({ status: 403, code: 'step_up_needed', methods: ['email_code'] });
+    }
+    await stack.api.post('/api/auth/step-up/code', {}, { token: person.token });
+    await stepUp(person.token, stack.mail.codesFor(person.email).at(-1) ?? '', 'email_code');
+    expect((await enrol()).status).toBe(200);
+  });
+
   it('does not get fresher by a code that was used', async () => {
     const person = await enrolled();
     const code = stack.people.totpCode(person.secret);

@@ -15,6 +15,7 @@ What the columns say:
   means everybody's. \`none\` means the route is about nobody's objects in particular.
 - **Conditions**:
   - *fresh factor*: a second factor within \`STEP_UP_FRESHNESS\`, else 403 \`step_up_needed\`;
+  - *recent proof*: that, or a sign-in within the same time, else 403 \`step_up_needed\`;
   - *signed*: a request signature by one of the caller's keys, else 401 \`signature_invalid\`; *signed payout account*: where it
     changes that;
   - *one-time password*: a session that was opened with a one-time password may call it, too; everywhere else it gets 403

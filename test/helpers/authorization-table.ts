@@ -1,10 +1,18 @@
 import type { Role } from '../../domain/roles.ts';
 
 /**
- * `fresh factor`: a second factor within the last minutes; `signed`: with one of the caller's signing keys, `signed payout
+ * `fresh factor`: a second factor within the last minutes; `recent
+ * proof`: that, or a sign-in; `signed`: with one of the caller's signing keys, `signed payout
  * account`: where it changes that; `one-time password`: also a session that may do nothing but choose a password; `scraper`: also the bearer of METRICS_TOKEN.
  */
-export const CONDITIONS = ['fresh factor', 'signed', 'signed payout account', 'one-time password', 'scraper'] as const;
+export const CONDITIONS = [
+  'fresh factor',
+  'recent proof',
+  'signed',
+  'signed payout account',
+  'one-time password',
+  'scraper',
+] as const;
 export type Condition = (typeof CONDITIONS)[number];
 
 export interface Rule {
@@ -37,6 +45,9 @@ const TRADERS = ['customer', 'admin'] as const;
  */
 export const AUTHORIZATION: Readonly<Record<string, Rule>> = {
   'GET /': PUBLIC,
+  'GET /confirm': PUBLIC,
+  'GET /reset-password': PUBLIC,
+  'GET /recover': PUBLIC,
   'GET /style.css': PUBLIC,
   'GET /web/{file}': PUBLIC,
   'GET /readme': PUBLIC,
@@ -68,8 +79,8 @@ export const AUTHORIZATION: Readonly<Record<string, Rule>> = {
   'POST /api/auth/step-up/code': own(EVERYBODY),
   'POST /api/auth/step-up/options': own(EVERYBODY),
   'GET /api/auth/mfa': own(EVERYBODY),
-  'POST /api/auth/mfa/totp': own(EVERYBODY),
-  'POST /api/auth/mfa/totp/confirm': own(EVERYBODY),
+  'POST /api/auth/mfa/totp': own(EVERYBODY, 'recent proof'),
+  'POST /api/auth/mfa/totp/confirm': own(EVERYBODY, 'recent proof'),
   // Staff always keep one: an administrator can reset it.
   'DELETE /api/auth/mfa/totp': own(['customer', 'importer'], 'fresh factor'),
   'GET /api/auth/mfa/webauthn': own(EVERYBODY),
@@ -128,8 +139,8 @@ export const AUTHORIZATION: Readonly<Record<string, Rule>> = {
   'POST /api/admin/security/audit-logs/verifications/{id}/cancel': none(AUDITORS),
   'GET /api/admin/users': any(AUDITORS),
   'GET /api/admin/users/{id}': any(AUDITORS),
-  'POST /api/admin/users': any(ADMIN),
-  'PATCH /api/admin/users/{id}': any(ADMIN),
+  'POST /api/admin/users': any(ADMIN, 'fresh factor'),
+  'PATCH /api/admin/users/{id}': any(ADMIN, 'fresh factor'),
   'POST /api/admin/users/{id}/reset-password': any(ADMIN, 'fresh factor'),
   'POST /api/admin/users/{id}/reset-mfa': any(ADMIN, 'fresh factor'),
   'POST /api/admin/users/{id}/reveal': any(ADMIN, 'fresh factor'),
