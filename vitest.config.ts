@@ -9,6 +9,9 @@ const OWN_SERVERS = [
   'test/docs/**/*.test.ts',
 ];
 
+/** Procedures that wait for what they describe. */
+const DRILLS = ['test/docs/*.drill.test.ts'];
+
 export default defineConfig({
   test: {
     maxWorkers: 2,
@@ -18,14 +21,25 @@ export default defineConfig({
       { extends: true, test: { name: 'pure', include: PURE } },
       {
         extends: true,
-        test: { name: 'own-servers', include: OWN_SERVERS, testTimeout: 180_000, hookTimeout: 180_000 },
+        test: {
+          name: 'own-servers',
+          include: OWN_SERVERS,
+          exclude: DRILLS,
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+        },
+      },
+      {
+        extends: true,
+        // npm run test:drills, and the rows of docs/spec.md.
+        test: { name: 'drills', include: DRILLS, testTimeout: 300_000, hookTimeout: 180_000 },
       },
       {
         extends: true,
         test: {
           name: 'servers',
           include: ['test/**/*.test.ts'],
-          exclude: [...PURE, ...OWN_SERVERS],
+          exclude: [...PURE, ...OWN_SERVERS, ...DRILLS],
           globalSetup: 'test/helpers/global-setup.ts',
         },
       },

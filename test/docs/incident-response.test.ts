@@ -1,10 +1,7 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { CAUSE_SEVERITY, ESCALATION_DELAY_MS, SEVERITIES, type Severity } from '../../domain/incident.ts';
-import { ADMIN, type Instance, startInstance } from '../helpers/instance.ts';
 import { readDocument } from './document.ts';
-import { testExamples } from './examples.ts';
 import { brokenLinks, missingFiles, unknownActions, unknownRoutes, wrongErrorCodes, wrongVariables } from './facts.ts';
-import { openShell, type Shell } from './shell.ts';
 
 const playbook = readDocument('docs/INCIDENT_RESPONSE.md');
 
@@ -58,21 +55,6 @@ describe('[G2] what the playbook says', () => {
     expect(wrongErrorCodes(playbook)).toEqual([]);
     expect(unknownActions(playbook)).toEqual([]);
   });
-});
-
-describe('[G2] its procedures, as drills on one installation', () => {
-  let instance: Instance;
-  let shell: Shell;
-  beforeAll(async () => {
-    instance = await startInstance();
-    shell = openShell({ DATA: instance.dataDir, ADMIN_EMAIL: ADMIN.email, ADMIN_PASSWORD: ADMIN.password });
-  });
-  afterAll(async () => {
-    await shell?.close();
-    await instance?.stop();
-  });
-
-  testExamples('[G2]', playbook, () => shell);
 });
 
 function minutes(text: string): number {
