@@ -9,12 +9,13 @@ const OWN_SERVERS = [
   'test/docs/**/*.test.ts',
 ];
 
-/** Procedures that wait for what they describe. */
+/** Documents whose every block runs, and procedures that wait for what they describe. */
 const DRILLS = ['test/docs/*.drill.test.ts'];
 
 export default defineConfig({
   test: {
-    maxWorkers: 2,
+    // One more than cores: most files wait for timers and servers for a good part of their time.
+    maxWorkers: 3,
     testTimeout: 60_000,
     hookTimeout: 60_000,
     projects: [

@@ -24,7 +24,7 @@ let trading: Trading;
 
 beforeAll(async () => {
   stripe = await startStripe();
-  stack = await createStack({ env: { ...stripe.env, VERDICT_TIMEOUT: '30s', PAYMENT_TIMEOUT: '4s' } });
+  stack = await createStack({ env: { ...stripe.env, VERDICT_TIMEOUT: '30s', PAYMENT_TIMEOUT: '3s' } });
   trading = createTrading(stack);
 });
 afterAll(async () => {
