@@ -31,7 +31,8 @@ export function createTransactionPayment(deps: ActivityDeps, step: TransactionSt
 
   /**
    * What the provider says now; asks it for the payment first where it was not asked for yet, which it does once per
-   * deposit. Null where there is no payment and none is wanted any more: what pays it was handed to nobody.
+   * deposit. Null where there is none and none will come: the provider does not take it, or it is not wanted any more and
+   * what pays it was handed to nobody. A payment that was made may have been paid: without word of it nothing ends.
    */
   async function ask(row: TransactionRow, occasion: PaymentOccasion): Promise<Payment | null> {
     const known = await findPayment(db.fork(), row.id);
@@ -42,8 +43,10 @@ export function createTransactionPayment(deps: ActivityDeps, step: TransactionSt
     }
     if (occasion !== 'look') return null;
     const { amount, currency } = row;
-    const payment = await provider().request({ transactionId: row.id, amountMinor: amount ?? '0', currency });
-    await notePayment(db.fork(), row.id, payment);
+    const payment = await provider()
+      .request({ transactionId: row.id, amountMinor: amount ?? '0', currency })
+      .catch(refusedForGood);
+    if (payment !== null) await notePayment(db.fork(), row.id, payment);
     return payment;
   }
 
@@ -121,7 +124,7 @@ export function createTransactionPayment(deps: ActivityDeps, step: TransactionSt
       if (row?.status !== 'payment_required') return step.read(transactionId);
       if (occasion === 'owner' && row.cancel_requested_at === null) return step.read(transactionId);
       const why = occasion === 'look' ? whyNow(row) : occasion;
-      const payment = await ask(row, why).catch(refusedForGood);
+      const payment = await ask(row, why).catch(asRetryable);
       const { state } = await step.run(transactionId, `payment:${n}`, (locked) => apply(locked, payment, why));
       return state;
     },
@@ -134,9 +137,13 @@ function whyNow(row: TransactionRow): PaymentOccasion {
   return row.payment_expires_at !== null && Date.parse(iso(row.payment_expires_at)) < Date.now() ? 'expire' : 'look';
 }
 
-/** What may work later is tried again; a payment that the provider does not take is none, and the deposit ends. */
+/** A payment that the provider does not take is none. */
 function refusedForGood(error: unknown): null {
-  if (!(error instanceof PaymentError)) throw error;
-  if (error.retryable) throw ApplicationFailure.retryable(error.message, 'PaymentError');
-  return null;
+  if (error instanceof PaymentError && !error.retryable) return null;
+  throw error;
+}
+
+/** Tried again for as long as the workflow lives: the provider may be away, or a key wrong until an operator mends it. */
+function asRetryable(error: unknown): never {
+  throw error instanceof PaymentError ? ApplicationFailure.retryable(error.message, 'PaymentError') : error;
 }

@@ -233,6 +233,19 @@ describe('[C3] a deposit with Stripe', () => {
     expect(await trading.incidents(id)).toEqual([{ cause: 'payment_mismatch', severity: 'high', status: 'open' }]);
   });
 
+  it('is not given up where Stripe does not find its payment: it may be paid, and a key can be wrong', async () => {
+    const trader = await trading.trader('0');
+    const { id, intent } = await waiting(trader);
+    stripe.intents.delete(intent.id);
+    const before = stripe.requests.length;
+    await deliver(stripeEvent('payment_intent.processing', intent));
+    await eventually(() => stripe.requests.slice(before).length > 1, { what: 'Stripe is asked again' });
+    expect((await trader.get(id)).body.status).toBe('payment_required');
+    stripe.pay(intent);
+    stripe.intents.set(intent.id, intent);
+    expect((await ended(trader, id)).status).toBe('settled');
+  });
+
   it('is judged first: one above 10,000 asks for a factor before there is anything to pay', async () => {
     const trader = await trading.trader('0');
     const answer = await deposit(trader, '10000.01');
