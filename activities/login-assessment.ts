@@ -4,7 +4,7 @@ import type { LoginOwner, LoginRecord } from '../db/logins.ts';
 import type { Tx } from '../db/sql.ts';
 import { assessDevice, type DeviceFinding } from '../domain/device.ts';
 import { assessLogin, LOOKUP_FAILED, type LoginAssessment } from '../domain/risk/login-rules.ts';
-import { RULE_SET_V1 } from '../domain/risk/rule-set-v1.ts';
+import { LOGIN_RULE_SET_V1 } from '../domain/risk/login-rule-set.ts';
 import type { ActivityDeps } from './deps.ts';
 
 export interface LoginRisk {
@@ -50,7 +50,7 @@ export async function assessRisk(
       networkAttempts: history.networkAttempts,
       device,
     },
-    RULE_SET_V1,
+    LOGIN_RULE_SET_V1,
     (ruleId, error) => log.error({ loginId: login.id, ruleId, err: error }, 'a login rule failed'),
   );
   return { assessment, device, match };

@@ -8,7 +8,7 @@ import { insertTransaction, type NewTransaction, transactionView } from '../db/t
 import { type FactorMethod, offeredMethods } from '../domain/login.ts';
 import { requiredApprovals } from '../domain/review.ts';
 import { applySettlement, type FeatureState, fold, type TransactionFeatures } from '../domain/risk/features.ts';
-import { RULE_SET_V1 } from '../domain/risk/rule-set-v1.ts';
+import { LOGIN_RULE_SET_V1 } from '../domain/risk/login-rule-set.ts';
 import {
   assessTransaction as assess,
   decideTransaction,
@@ -53,7 +53,7 @@ export function createTransactionDecision(deps: ActivityDeps) {
       category: request.category,
     });
     const assessment = judge(features, outside);
-    const decision = decideTransaction(assessment, amount, BigInt(settings.stepUpAmountMinor), RULE_SET_V1.thresholds);
+    const decision = decideTransaction(assessment, amount, BigInt(settings.stepUpAmountMinor), LOGIN_RULE_SET_V1.thresholds);
     const action = outside ? 'settle' : decision.action;
     const permitted = STATUS_OF[action];
     const waits = permitted === 'settled' && waitsForPayment({ type: request.type, settings, virtual: input.virtual });
@@ -72,8 +72,8 @@ export function createTransactionDecision(deps: ActivityDeps) {
   }
 
   function judge(features: TransactionFeatures, outside: boolean): TransactionAssessment {
-    if (outside) return { ruleSetVersion: RULE_SET_V1.version, score: 0, reasons: [], hasError: false };
-    return assess(features, RULE_SET_V1, [], (ruleId, error) => log.error({ ruleId, err: error }, 'a rule failed'));
+    if (outside) return { ruleSetVersion: LOGIN_RULE_SET_V1.version, score: 0, reasons: [], hasError: false };
+    return assess(features, LOGIN_RULE_SET_V1, [], (ruleId, error) => log.error({ ruleId, err: error }, 'a rule failed'));
   }
 
   /** A frozen or disabled account moves nothing. The attempt is on record; no row, no velocity, no funds. */

@@ -9,7 +9,7 @@ import {
 } from '../db/dashboard-auth.ts';
 import { openTransactions, riskyTransactions, transactionTally } from '../db/dashboard-transactions.ts';
 import { iso, isoOrNull } from '../db/sql.ts';
-import { RULE_SET_V1 } from '../domain/risk/rule-set-v1.ts';
+import { LOGIN_RULE_SET_V1 } from '../domain/risk/login-rule-set.ts';
 import { scoreAsFraction } from '../domain/risk/score.ts';
 import { apiSecurityDashboard, authDashboard, dashboardQuery, transactionsDashboard } from './dashboard-schema.ts';
 import { attemptView, networkView, riskyView, statistics, withoutCauses } from './dashboard-views.ts';
@@ -31,7 +31,7 @@ const LOCKED_LISTED = 100;
  */
 export function createDashboardRoutes(deps: ApiDeps, allRoutes: () => readonly Route[]): Route[] {
   const { config, db, telemetry } = deps;
-  const { thresholds, version } = RULE_SET_V1;
+  const { thresholds, version } = LOGIN_RULE_SET_V1;
 
   async function auth({ query: { limit } }: Context): Promise<Reply> {
     const tx = db.fork();

@@ -52,8 +52,8 @@ const NON_PUBLIC_V4 = [
   '172.16.0.0/12',
   '192.168.0.0/16',
   '224.0.0.0/3',
-].map(parseRange);
-const NON_PUBLIC_V6 = ['::/127', 'fc00::/7', 'fe80::/10', 'ff00::/8'].map(parseRange);
+].map(knownRange);
+const NON_PUBLIC_V6 = ['::/127', 'fc00::/7', 'fe80::/10', 'ff00::/8'].map(knownRange);
 
 /** True for an address that is not routed on the public Internet; also for text that is no address. */
 export function isNonPublic(text: string): boolean {
@@ -68,20 +68,36 @@ export function isLoopback(text: string): boolean {
   return ip.family === 4 ? ip.value >> 24n === 127n : ip.value === 1n;
 }
 
-interface Range {
+/** A CIDR range (RFC 4632, RFC 4291 section 2.3). */
+export interface IpRange {
+  readonly family: 4 | 6;
   readonly value: bigint;
   readonly hostBits: bigint;
 }
 
-function inRanges(ip: IpAddress, ranges: readonly Range[]): boolean {
-  return ranges.some(({ value, hostBits }) => ip.value >> hostBits === value >> hostBits);
+/** Parses `address/bits`, or an address alone as the range of itself. Null for anything else. */
+export function parseIpRange(text: string): IpRange | null {
+  const [address = '', bits, ...rest] = text.split('/');
+  const ip = parseIp(address);
+  if (!ip || rest.length > 0) return null;
+  const width = ip.family === 4 ? 32 : 128;
+  if (bits !== undefined && !(/^(0|[1-9]\d{0,2})$/.test(bits) && Number(bits) <= width)) return null;
+  return { family: ip.family, value: ip.value, hostBits: BigInt(width - Number(bits ?? width)) };
 }
 
-function parseRange(text: string): Range {
-  const [address = '', bits] = text.split('/');
-  const ip = parseIp(address);
-  if (!ip) throw new Error(`not a range: ${text}`);
-  return { value: ip.value, hostBits: BigInt((ip.family === 4 ? 32 : 128) - Number(bits)) };
+/** True when the address lies in the range. */
+export function isInRange(ip: IpAddress, range: IpRange): boolean {
+  return ip.family === range.family && ip.value >> range.hostBits === range.value >> range.hostBits;
+}
+
+function inRanges(ip: IpAddress, ranges: readonly IpRange[]): boolean {
+  return ranges.some((range) => isInRange(ip, range));
+}
+
+function knownRange(text: string): IpRange {
+  const range = parseIpRange(text);
+  if (!range) throw new Error(`not a range: ${text}`);
+  return range;
 }
 
 function parseIpv4(text: string): bigint | null {

@@ -3,8 +3,8 @@ import { areValidCoordinates, isNear, type Place, travelBetween } from '../geo.t
 import { localTime, type ZoneCandidates } from '../local-time.ts';
 import type { LoginVerdict } from '../login.ts';
 import { MICROS_PER_DAY, type Micros } from '../time.ts';
+import type { LoginRuleSet } from './login-rule-set.ts';
 import { hasError, type Reason, type RuleErrorListener, runRule } from './reasons.ts';
-import type { RuleSet } from './rule-set-v1.ts';
 import { type ScoreHundredths, scoreOf } from './score.ts';
 
 /** Networks whose address says little about where the person is. */
@@ -56,7 +56,11 @@ export interface LoginAssessment {
 }
 
 /** Judges a login by a rule set. Comparisons are strict: exactly 0.5, 0.7 and 0.8 are on the mild side. */
-export function assessLogin(input: LoginInput, ruleSet: RuleSet, onRuleError?: RuleErrorListener): LoginAssessment {
+export function assessLogin(
+  input: LoginInput,
+  ruleSet: LoginRuleSet,
+  onRuleError?: RuleErrorListener,
+): LoginAssessment {
   const rules = ruleSet.login;
   const run = (ruleId: string, title: string, rule: () => Reason[]) => runRule(ruleId, title, rule, onRuleError);
   const place = input.place === LOOKUP_FAILED ? null : usablePlace(input.place);
@@ -88,7 +92,7 @@ export function assessLogin(input: LoginInput, ruleSet: RuleSet, onRuleError?: R
 export function loginVerdict(
   score: ScoreHundredths,
   factorForced: boolean,
-  thresholds: RuleSet['thresholds'],
+  thresholds: LoginRuleSet['thresholds'],
 ): LoginVerdict {
   if (score > thresholds.escalateAbove) return 'deny';
   if (score > thresholds.reviewAbove) return 'two_factors';
@@ -96,11 +100,11 @@ export function loginVerdict(
 }
 
 /** True when at least the given share of enough attempts failed. */
-export function isFailedRateHigh(stats: AttemptStats, rule: RuleSet['login']['failedRate']): boolean {
+export function isFailedRateHigh(stats: AttemptStats, rule: LoginRuleSet['login']['failedRate']): boolean {
   return stats.attempts >= rule.minAttempts && stats.failures * 100 >= stats.attempts * rule.minPercent;
 }
 
-function hourRule(input: LoginInput, rule: RuleSet['login']['hour']): Reason {
+function hourRule(input: LoginInput, rule: LoginRuleSet['login']['hour']): Reason {
   const local = localTime(input.at, input.zones);
   const night = local.hour >= rule.from && local.hour < rule.to;
   return {
@@ -120,7 +124,7 @@ function geoRule(given: Place | null, points: number): Reason {
     : { ...base, value: 'unknown', points, note: 'geo_unknown' };
 }
 
-function newLocationRule(input: LoginInput, place: Place | null, rule: RuleSet['login']['newLocation']): Reason {
+function newLocationRule(input: LoginInput, place: Place | null, rule: LoginRuleSet['login']['newLocation']): Reason {
   const known = present(input.knownPlaces);
   const title = `No passed login within ${rule.radiusKm} km in the last ${rule.forgetAfterDays} days`;
   const base = { ruleId: 'new_location', title, threshold: rule.radiusKm };
@@ -138,7 +142,7 @@ function newLocationRule(input: LoginInput, place: Place | null, rule: RuleSet['
   return { ...compared, points: isKnown ? 0 : rule.points };
 }
 
-function travelRule(input: LoginInput, place: Place | null, rule: RuleSet['login']['impossibleTravel']): Reason {
+function travelRule(input: LoginInput, place: Place | null, rule: LoginRuleSet['login']['impossibleTravel']): Reason {
   const last = present(input.lastPassed);
   const title = `Faster than ${rule.speedAboveKmh} km/h since the last login`;
   const base = { ruleId: 'impossible_travel', title, threshold: rule.speedAboveKmh };
@@ -163,7 +167,7 @@ function travelRule(input: LoginInput, place: Place | null, rule: RuleSet['login
  */
 function failedRateRules(
   input: LoginInput,
-  rule: RuleSet['login']['failedRate'],
+  rule: LoginRuleSet['login']['failedRate'],
   run: (ruleId: string, title: string, rule: () => Reason[]) => Reason[],
 ): Reason[] {
   const judge = (ruleId: string, title: string, lookup: Lookup<AttemptStats>) =>
@@ -189,7 +193,7 @@ function failedRateRules(
   ];
 }
 
-function unknownDeviceRule(device: DeviceFinding, rule: RuleSet['login']['unknownDevice']): Reason {
+function unknownDeviceRule(device: DeviceFinding, rule: LoginRuleSet['login']['unknownDevice']): Reason {
   return {
     ruleId: 'unknown_device',
     title: 'The device was never seen on this account',
@@ -200,7 +204,7 @@ function unknownDeviceRule(device: DeviceFinding, rule: RuleSet['login']['unknow
   };
 }
 
-function changedDeviceRule(device: DeviceFinding, rule: RuleSet['login']['deviceChanged']): Reason {
+function changedDeviceRule(device: DeviceFinding, rule: LoginRuleSet['login']['deviceChanged']): Reason {
   return {
     ruleId: 'device_changed',
     title: 'Parts of a known device changed',
@@ -211,7 +215,7 @@ function changedDeviceRule(device: DeviceFinding, rule: RuleSet['login']['device
   };
 }
 
-function impossibleDeviceRule(device: DeviceFinding, rule: RuleSet['login']['impossibleDevice']): Reason {
+function impossibleDeviceRule(device: DeviceFinding, rule: LoginRuleSet['login']['impossibleDevice']): Reason {
   return {
     ruleId: 'impossible_device',
     title: 'The device cannot be what it says',

@@ -1,3 +1,5 @@
+import type { FeatureUnit } from './vocabulary.ts';
+
 /**
  * Why a rule counted less than a full comparison, or nothing:
  * - `no_history`   nothing to compare with yet
@@ -6,6 +8,7 @@
  * - `geo_unknown`  the place could not be told
  * - `masked_network` VPN, relay, Tor, hosting or satellite: the place says little about the person
  * - `counted_once` fired, but its weight is already in another reason
+ * - `allow_listed` fired, and an allow list of the rule set silences it
  * - `error`        the look-up or the rule failed
  */
 export type ReasonNote =
@@ -15,13 +18,14 @@ export type ReasonNote =
   | 'geo_unknown'
   | 'masked_network'
   | 'counted_once'
+  | 'allow_listed'
   | 'error';
 
 export type ReasonValue = number | string | null;
 
 /**
  * One rule's contribution, kept with every decision whether it fired or not. `points` are integer hundredths of the
- * score; `value`, `baseline` and `threshold` are in the rule's own unit, money as minor units in a decimal string.
+ * score; `value`, `baseline` and `threshold` are in the rule's own unit.
  */
 export interface Reason {
   readonly ruleId: string;
@@ -30,6 +34,8 @@ export interface Reason {
   readonly baseline: ReasonValue;
   readonly threshold: ReasonValue;
   readonly points: number;
+  /** How the values read; absent where the rule's words say it. Money is units of the base currency. */
+  readonly unit?: FeatureUnit;
   readonly note?: ReasonNote;
 }
 

@@ -12,7 +12,7 @@ import {
   nextTime,
   type TransactionFeatures,
 } from '../../domain/risk/features.ts';
-import { RULE_SET_V1 } from '../../domain/risk/rule-set-v1.ts';
+import { LOGIN_RULE_SET_V1 } from '../../domain/risk/login-rule-set.ts';
 import { TRANSACTION_TYPES } from '../../domain/transaction.ts';
 
 const SECOND = 1_000_000;
@@ -124,7 +124,7 @@ describe('the incremental fold', () => {
     const { state } = foldAll([tx(night)]);
     expect(fold(state, tx(START + 90 * DAY - 1)).features.settledCount).toBe(1);
     expect(fold(state, tx(START + 90 * DAY)).features.settledCount).toBe(0);
-    expect(AVERAGE_WINDOW_DAYS).toBe(RULE_SET_V1.transaction.amount.windowDays);
+    expect(AVERAGE_WINDOW_DAYS).toBe(LOGIN_RULE_SET_V1.transaction.amount.windowDays);
   });
 
   it('books a hold approved after its day left the window nowhere', () => {

@@ -8,10 +8,10 @@ import {
   isNear,
   travelBetween,
 } from '../../domain/geo.ts';
-import { RULE_SET_V1 } from '../../domain/risk/rule-set-v1.ts';
+import { LOGIN_RULE_SET_V1 } from '../../domain/risk/login-rule-set.ts';
 
 const HOUR = 3_600_000_000;
-const LIMITS = RULE_SET_V1.login.impossibleTravel;
+const LIMITS = LOGIN_RULE_SET_V1.login.impossibleTravel;
 const BERLIN = { latitude: 52.52, longitude: 13.405 };
 const NEW_YORK = { latitude: 40.7128, longitude: -74.006 };
 const KM_PER_DEGREE = (Math.PI * EARTH_RADIUS_KM) / 180;

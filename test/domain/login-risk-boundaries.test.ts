@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { DeviceFinding } from '../../domain/device.ts';
 import { assessLogin, LOOKUP_FAILED, type LoginInput, loginVerdict } from '../../domain/risk/login-rules.ts';
-import { RULE_SET_V1 } from '../../domain/risk/rule-set-v1.ts';
+import { LOGIN_RULE_SET_V1 } from '../../domain/risk/login-rule-set.ts';
 
 const HOUR = 3_600_000_000;
 const DAY = 24 * HOUR;
@@ -22,7 +22,7 @@ const CALM: LoginInput = {
   networkAttempts: { attempts: 1, failures: 0 },
   device: KNOWN,
 };
-const assess = (fields: Partial<LoginInput> = {}) => assessLogin({ ...CALM, ...fields }, RULE_SET_V1);
+const assess = (fields: Partial<LoginInput> = {}) => assessLogin({ ...CALM, ...fields }, LOGIN_RULE_SET_V1);
 const reason = (fields: Partial<LoginInput>, ruleId: string) =>
   assess(fields).reasons.find((entry) => entry.ruleId === ruleId);
 const points = (fields: Partial<LoginInput>, ruleId: string) => reason(fields, ruleId)?.points;
@@ -164,13 +164,13 @@ describe('device', () => {
 describe('verdict', () => {
   it('changes above, not at, 0.5, 0.7 and 0.8', () => {
     const verdicts = [0, 50, 51, 70, 71, 80, 81, 100].map((score) =>
-      loginVerdict(score, false, RULE_SET_V1.thresholds),
+      loginVerdict(score, false, LOGIN_RULE_SET_V1.thresholds),
     );
     expect(verdicts).toEqual(['pass', 'pass', 'factor', 'factor', 'two_factors', 'two_factors', 'deny', 'deny']);
   });
 
   it('is not lowered by a forced factor', () => {
-    const forced = [0, 71, 81].map((score) => loginVerdict(score, true, RULE_SET_V1.thresholds));
+    const forced = [0, 71, 81].map((score) => loginVerdict(score, true, LOGIN_RULE_SET_V1.thresholds));
     expect(forced).toEqual(['factor', 'two_factors', 'deny']);
   });
 });
@@ -186,7 +186,7 @@ describe('a look-up that failed', () => {
   ] as const)('of %s gives error reasons and at least a factor', (field, rules) => {
     const failed: string[] = [];
     const input = { ...CALM, [field]: LOOKUP_FAILED };
-    const assessment = assessLogin(input, RULE_SET_V1, (ruleId) => failed.push(ruleId));
+    const assessment = assessLogin(input, LOGIN_RULE_SET_V1, (ruleId) => failed.push(ruleId));
     expect(assessment.verdict).toBe('factor');
     expect(assessment.reasons.filter(({ note }) => note === 'error').map(({ ruleId }) => ruleId)).toEqual(rules);
     expect(failed).toEqual(rules);

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { TransactionFeatures } from '../../domain/risk/features.ts';
 import { VELOCITY_WINDOW } from '../../domain/risk/features.ts';
 import { errorReason, type Reason } from '../../domain/risk/reasons.ts';
-import { RULE_SET_V1 } from '../../domain/risk/rule-set-v1.ts';
+import { LOGIN_RULE_SET_V1 } from '../../domain/risk/login-rule-set.ts';
 import { scoreAsFraction, scoreOf } from '../../domain/risk/score.ts';
 import { assessTransaction, decideTransaction } from '../../domain/risk/transaction-rules.ts';
 
@@ -16,7 +16,7 @@ const CALM: TransactionFeatures = {
   priorCount: 100,
   priorInCategory: 50,
 };
-const assess = (fields: Partial<TransactionFeatures>) => assessTransaction({ ...CALM, ...fields }, RULE_SET_V1);
+const assess = (fields: Partial<TransactionFeatures>) => assessTransaction({ ...CALM, ...fields }, LOGIN_RULE_SET_V1);
 const points = (fields: Partial<TransactionFeatures>, ruleId: string) =>
   assess(fields).reasons.find((reason) => reason.ruleId === ruleId)?.points;
 
@@ -54,7 +54,7 @@ describe('velocity', () => {
   it('fires with the sixth in the hour', () => {
     expect(points({ velocity: 5 }, 'velocity')).toBe(0);
     expect(points({ velocity: 6 }, 'velocity')).toBe(40);
-    expect(VELOCITY_WINDOW).toBe(RULE_SET_V1.transaction.velocity.windowSeconds * 1_000_000);
+    expect(VELOCITY_WINDOW).toBe(LOGIN_RULE_SET_V1.transaction.velocity.windowSeconds * 1_000_000);
   });
 });
 
@@ -95,7 +95,7 @@ describe('score', () => {
 
 describe('decision', () => {
   const decide = (score: number, amountMinor = 1n, hasError = false) =>
-    decideTransaction({ score, hasError }, amountMinor, 1_000_000n, RULE_SET_V1.thresholds);
+    decideTransaction({ score, hasError }, amountMinor, 1_000_000n, LOGIN_RULE_SET_V1.thresholds);
 
   it.each([
     [0, 'settle', null],
@@ -132,7 +132,7 @@ describe('a rule that fails', () => {
   it('becomes an error reason, is reported, and leaves the others standing', () => {
     const reported: string[] = [];
     const broken = { ...CALM, settledSumMinor: 'not a number', velocity: 6 };
-    const assessment = assessTransaction(broken, RULE_SET_V1, [], (ruleId) => reported.push(ruleId));
+    const assessment = assessTransaction(broken, LOGIN_RULE_SET_V1, [], (ruleId) => reported.push(ruleId));
     expect(assessment.hasError).toBe(true);
     expect(assessment.score).toBe(40);
     expect(assessment.reasons[0]).toMatchObject({ ruleId: 'amount_above_average', points: 0, note: 'error' });
@@ -141,20 +141,20 @@ describe('a rule that fails', () => {
 
   it('counts also when it was a look-up outside', () => {
     const extra = [errorReason('exchange_rate', 'The rate is stale')];
-    expect(assessTransaction(CALM, RULE_SET_V1, extra)).toMatchObject({ hasError: true, score: 0 });
+    expect(assessTransaction(CALM, LOGIN_RULE_SET_V1, extra)).toMatchObject({ hasError: true, score: 0 });
   });
 });
 
 describe('rule set v1', () => {
   it('cannot be changed', () => {
     expect(() => {
-      (RULE_SET_V1.transaction.velocity as { points: number }).points = 0;
+      (LOGIN_RULE_SET_V1.transaction.velocity as { points: number }).points = 0;
     }).toThrow(TypeError);
-    expect(Object.isFrozen(RULE_SET_V1)).toBe(true);
+    expect(Object.isFrozen(LOGIN_RULE_SET_V1)).toBe(true);
   });
 
   it('is the published document, number by number', () => {
-    expect(RULE_SET_V1).toEqual({
+    expect(LOGIN_RULE_SET_V1).toEqual({
       version: 'v1',
       thresholds: { factorAbove: 50, reviewAbove: 70, escalateAbove: 80, highRiskAbove: 60 },
       login: {

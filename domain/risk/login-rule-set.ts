@@ -1,12 +1,12 @@
 /**
- * Everything a decision depends on besides its input. A stored decision names the version it was made with, so a
+ * Everything a login's decision depends on besides its input; transactions have documents (`rule-set.ts`). A stored decision names the version it was made with, so a
  * published document is never edited: other weights are another version.
  *
  * Points and score thresholds are integer hundredths; all thresholds are strict ("above") unless they say `min`.
  */
-export interface RuleSet {
+export interface LoginRuleSet {
   readonly version: string;
-  /** Score thresholds shared by logins and transactions. */
+  /** Score thresholds, as those of transactions. */
   readonly thresholds: {
     readonly factorAbove: number;
     readonly reviewAbove: number;
@@ -30,20 +30,10 @@ export interface RuleSet {
     readonly impossibleDevice: { readonly points: number };
     readonly geoUnknown: { readonly points: number };
   };
-  readonly transaction: {
-    readonly amount: {
-      readonly aboveTimesAverage: number;
-      readonly windowDays: number;
-      readonly minPrior: number;
-      readonly points: number;
-    };
-    readonly velocity: { readonly above: number; readonly windowSeconds: number; readonly points: number };
-    readonly category: { readonly minPrior: number; readonly belowPercent: number; readonly points: number };
-  };
 }
 
 /** Version 1: the weights and thresholds of the specification, literally. */
-export const RULE_SET_V1: RuleSet = deepFreeze({
+export const LOGIN_RULE_SET_V1: LoginRuleSet = deepFreeze({
   version: 'v1',
   thresholds: { factorAbove: 50, reviewAbove: 70, escalateAbove: 80, highRiskAbove: 60 },
   login: {
@@ -56,12 +46,7 @@ export const RULE_SET_V1: RuleSet = deepFreeze({
     impossibleDevice: { points: 50 },
     geoUnknown: { points: 10 },
   },
-  transaction: {
-    amount: { aboveTimesAverage: 2, windowDays: 90, minPrior: 1, points: 30 },
-    velocity: { above: 5, windowSeconds: 3600, points: 40 },
-    category: { minPrior: 10, belowPercent: 2, points: 20 },
-  },
-} satisfies RuleSet);
+} satisfies LoginRuleSet);
 
 function deepFreeze<T extends object>(value: T): T {
   for (const member of Object.values(value)) {
