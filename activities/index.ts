@@ -9,6 +9,7 @@ import { createLockoutActivities } from './lockout.ts';
 import { createLoginActivities } from './login.ts';
 import { createMailActivities } from './mail.ts';
 import { createNonceActivities } from './nonces.ts';
+import { createPopulationActivities } from './population.ts';
 import { createReconcileActivities } from './reconcile.ts';
 import { createRestrictionActivities } from './restriction.ts';
 import { createTransactionActivities } from './transaction.ts';
@@ -26,6 +27,7 @@ export function createActivities(deps: ActivityDeps) {
     ...createLoginActivities(deps),
     ...createMailActivities(deps),
     ...createNonceActivities(deps),
+    ...createPopulationActivities(deps),
     ...createReconcileActivities(deps),
     ...createRestrictionActivities(deps),
     ...createTransactionActivities(deps),

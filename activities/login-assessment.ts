@@ -3,8 +3,8 @@ import { readHistory } from '../db/login-baseline.ts';
 import type { LoginOwner, LoginRecord } from '../db/logins.ts';
 import type { Tx } from '../db/sql.ts';
 import { assessDevice, type DeviceFinding } from '../domain/device.ts';
-import { assessLogin, LOOKUP_FAILED, type LoginAssessment } from '../domain/risk/login-rules.ts';
 import { LOGIN_RULE_SET_V1 } from '../domain/risk/login-rule-set.ts';
+import { assessLogin, LOOKUP_FAILED, type LoginAssessment } from '../domain/risk/login-rules.ts';
 import type { ActivityDeps } from './deps.ts';
 
 export interface LoginRisk {

@@ -7,20 +7,17 @@ import type { Tx } from '../db/sql.ts';
 import { insertTransaction, type NewTransaction, transactionView } from '../db/transactions.ts';
 import { type FactorMethod, offeredMethods } from '../domain/login.ts';
 import { requiredApprovals } from '../domain/review.ts';
-import { applySettlement, type FeatureState, fold, type TransactionFeatures } from '../domain/risk/features.ts';
-import { LOGIN_RULE_SET_V1 } from '../domain/risk/login-rule-set.ts';
-import {
-  assessTransaction as assess,
-  decideTransaction,
-  type TransactionAction,
-  type TransactionAssessment,
-} from '../domain/risk/transaction-rules.ts';
+import { type AccountState, settleOnAccount } from '../domain/risk/account-state.ts';
+import { afterDecision } from '../domain/risk/features.ts';
+import type { TransactionAssessment } from '../domain/risk/rule-engine.ts';
+import type { TransactionAction } from '../domain/risk/transaction-decision.ts';
 import type { TransactionStatus } from '../domain/transaction.ts';
 import type { FollowUps, TransactionInput } from '../workflows/contract.ts';
 import type { ActivityDeps } from './deps.ts';
 import { waitsForPayment } from './transaction-ending.ts';
 import { createTransactionLetters } from './transaction-letters.ts';
 import { type Offer, offerOf, recipientOf } from './transaction-offer.ts';
+import { createTransactionScoring, type Scored } from './transaction-scoring.ts';
 
 /** What the first decision came to: a stored row, or a refusal that stored nothing but its trace. */
 export type Assessed =
@@ -32,8 +29,9 @@ export type Assessed =
  * decision, and the settlement where the decision is to settle.
  */
 export function createTransactionDecision(deps: ActivityDeps) {
-  const { audit, log } = deps;
+  const { audit } = deps;
   const letters = createTransactionLetters(deps);
+  const scoring = createTransactionScoring(deps);
 
   async function decide(tx: Tx, input: TransactionInput): Promise<Assessed> {
     const { request, settings } = input;
@@ -45,35 +43,32 @@ export function createTransactionDecision(deps: ActivityDeps) {
     const offer = await offerOf(tx, request, settings, recipient);
 
     const outside = input.virtual?.outsideFeatures === true;
-    const amount = offer.terms?.amount ?? 0n;
-    const { features, state } = fold(moment.features, {
+    const scored = await scoring.score(tx, {
+      input,
+      account: moment.features,
       at: moment.t.micros,
-      type: request.type,
-      amountMinor: amount,
-      category: request.category,
+      amountMinor: offer.terms?.amount ?? 0n,
+      extra: [],
     });
-    const assessment = judge(features, outside);
-    const decision = decideTransaction(assessment, amount, BigInt(settings.stepUpAmountMinor), LOGIN_RULE_SET_V1.thresholds);
-    const action = outside ? 'settle' : decision.action;
+    const assessment = outside ? UNJUDGED : scored.assessment;
+    const action = outside ? 'settle' : scored.decision.action;
     const permitted = STATUS_OF[action];
     const waits = permitted === 'settled' && waitsForPayment({ type: request.type, settings, virtual: input.virtual });
     const status = offer.code !== null ? 'rejected' : waits ? 'payment_required' : permitted;
 
-    const stored = newRow(input, owner, { moment, offer, features, assessment, status, action, recipient });
+    const stored = newRow(input, owner, { moment, offer, scored, assessment, status, action, recipient });
     await insertTransaction(tx, stored);
     if (offer.terms !== null && offer.code === null) {
       if (status === 'settled') await postSettlement(tx, request.transactionId, offer.terms);
       else await reserve(tx, request.transactionId, offer.terms);
     }
-    if (!outside) await storeFeatures(tx, request.accountId, status === 'settled' ? learned(state, stored) : state);
+    if (!outside) {
+      const account = afterDecision(scored.account, scored.tx, action.startsWith('step_up'));
+      await storeFeatures(tx, request.accountId, status === 'settled' ? learned(account, stored) : account);
+    }
     await trace(tx, input, stored, assessment);
-    const followUps = await announce(tx, input, owner, stored, outside ? null : decision.incident);
+    const followUps = await announce(tx, input, owner, stored, outside ? null : scored.decision.incident);
     return { refused: null, stored, followUps };
-  }
-
-  function judge(features: TransactionFeatures, outside: boolean): TransactionAssessment {
-    if (outside) return { ruleSetVersion: LOGIN_RULE_SET_V1.version, score: 0, reasons: [], hasError: false };
-    return assess(features, LOGIN_RULE_SET_V1, [], (ruleId, error) => log.error({ ruleId, err: error }, 'a rule failed'));
   }
 
   /** A frozen or disabled account moves nothing. The attempt is on record; no row, no velocity, no funds. */
@@ -186,7 +181,7 @@ function newRow(
   found: {
     moment: { t: { text: string }; now: { ms: number; text: string } };
     offer: Offer;
-    features: TransactionFeatures;
+    scored: Scored;
     assessment: TransactionAssessment;
     status: TransactionStatus;
     action: TransactionAction;
@@ -228,7 +223,9 @@ function newRow(
     score: assessment.score,
     rule_set_version: assessment.ruleSetVersion,
     reasons: assessment.reasons,
-    features: found.features,
+    features: found.scored.features,
+    shadows: found.scored.shadows.length === 0 ? null : found.scored.shadows,
+    counterfactual: found.scored.counterfactual,
     hold_after_step_up: status === 'step_up_required' && found.action === 'step_up_then_quarantine',
     first_status: HTTP_STATUS_OF[status],
     first_body: transactionView(content),
@@ -246,6 +243,9 @@ function newRow(
 }
 
 /** The features once the transaction settled at once; its own time is the latest one of the fold. */
-function learned(state: FeatureState, stored: NewTransaction): FeatureState {
-  return applySettlement(state, { at: state.lastAt, type: stored.type, amountMinor: BigInt(stored.amount ?? 0) });
+function learned(state: AccountState, stored: NewTransaction): AccountState {
+  return settleOnAccount(state, { at: state.lastAt, type: stored.type, amountMinor: BigInt(stored.amount ?? 0) });
 }
+
+/** Of a deposit that funds an imported account before its first row: nobody judges it. */
+const UNJUDGED: TransactionAssessment = { ruleSetVersion: 'none', score: 0, reasons: [], hasError: false };

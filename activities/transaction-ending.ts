@@ -8,7 +8,7 @@ import type { Tx } from '../db/sql.ts';
 import { markPaymentRequired, markRejected, markSettled, type TransactionRow } from '../db/transactions.ts';
 import type { SettlementTerms } from '../domain/ledger.ts';
 import { outgrewControls, priceOrder } from '../domain/quote.ts';
-import { applySettlement } from '../domain/risk/features.ts';
+import { settleOnAccount } from '../domain/risk/account-state.ts';
 import { isTrade, type RejectionCode } from '../domain/transaction.ts';
 import type { FollowUps, TransactionSettings } from '../workflows/contract.ts';
 import type { ActivityDeps } from './deps.ts';
@@ -189,7 +189,7 @@ async function currentTerms(
 /** The average learns from what settled, on the day of the transaction's own time. */
 async function learn(tx: Tx, row: TransactionRow, terms: SettlementTerms): Promise<void> {
   const features = await readFeatures(tx, row.account_id);
-  const settled = applySettlement(features, {
+  const settled = settleOnAccount(features, {
     at: Number(row.t_micros),
     type: row.type,
     amountMinor: terms.amount,

@@ -8,6 +8,7 @@ import {
   recentAttempts,
 } from '../db/dashboard-auth.ts';
 import { openTransactions, riskyTransactions, transactionTally } from '../db/dashboard-transactions.ts';
+import { activeVersions, readDocument } from '../db/rule-sets.ts';
 import { iso, isoOrNull } from '../db/sql.ts';
 import { LOGIN_RULE_SET_V1 } from '../domain/risk/login-rule-set.ts';
 import { scoreAsFraction } from '../domain/risk/score.ts';
@@ -77,7 +78,9 @@ export function createDashboardRoutes(deps: ApiDeps, allRoutes: () => readonly R
 
   async function transactions({ query: { limit } }: Context): Promise<Reply> {
     const tx = db.fork();
-    const [highRisk, flagged, tally, open] = await Promise.all([
+    const { live } = await activeVersions(tx);
+    const [rules, highRisk, flagged, tally, open] = await Promise.all([
+      readDocument(tx, live),
       riskyTransactions(tx, 'high_risk', limit),
       riskyTransactions(tx, 'flagged', limit),
       transactionTally(tx),
@@ -90,11 +93,11 @@ export function createDashboardRoutes(deps: ApiDeps, allRoutes: () => readonly R
       open: { held: open.held, nextDeadline: isoOrNull(open.next_deadline), steppingUp: open.stepping_up },
       ...statistics(tally),
       thresholds: {
-        ruleSetVersion: version,
-        factorAbove: scoreAsFraction(thresholds.factorAbove),
-        highRiskAbove: scoreAsFraction(thresholds.highRiskAbove),
-        reviewAbove: scoreAsFraction(thresholds.reviewAbove),
-        escalateAbove: scoreAsFraction(thresholds.escalateAbove),
+        ruleSetVersion: live,
+        factorAbove: scoreAsFraction(rules.thresholds.factorAbove),
+        highRiskAbove: scoreAsFraction(rules.thresholds.highRiskAbove),
+        reviewAbove: scoreAsFraction(rules.thresholds.reviewAbove),
+        escalateAbove: scoreAsFraction(rules.thresholds.escalateAbove),
         stepUpAmountAbove: config.stepUpAmount,
         reviewWindowSeconds: config.quarantineReviewWindow / 1000,
       },

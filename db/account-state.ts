@@ -1,15 +1,18 @@
-import { emptyState, type FeatureState } from '../domain/risk/features.ts';
+import type { AccountState } from '../domain/risk/account-state.ts';
+import { type AccountStateV1, upgradeAccount } from '../domain/risk/account-state-upgrade.ts';
 import { type Micros, microsToMillis } from '../domain/time.ts';
 import { oneRow, run, type Tx } from './sql.ts';
 
 /** An account's past, and the moment a transaction recorded now happens at. */
 export interface AccountMoment {
-  features: FeatureState;
+  features: AccountState;
   /** The transaction's own time: after the account's latest one, else the clock (or the imported row's time). */
   t: { micros: Micros; text: string };
   /** The database's clock. */
   now: { ms: number; text: string };
 }
+
+type Stored = AccountState | AccountStateV1 | Record<string, never>;
 
 /**
  * Reads an account's features and gives a transaction its time. The account must be locked: a time taken before the lock
@@ -19,7 +22,7 @@ export interface AccountMoment {
  */
 export async function readMoment(tx: Tx, accountId: string, virtualAt: string | null): Promise<AccountMoment> {
   const found = await oneRow<{
-    features: FeatureState | Record<string, never>;
+    features: Stored;
     t: string;
     t_micros: string;
     now: string;
@@ -35,33 +38,28 @@ export async function readMoment(tx: Tx, accountId: string, virtualAt: string | 
     [accountId, virtualAt],
   );
   return {
-    features: isState(found.features) ? found.features : emptyState(),
+    features: upgradeAccount(found.features),
     t: { micros: Number(found.t_micros), text: found.t },
     now: { ms: microsToMillis(Number(found.now_micros)), text: found.now },
   };
 }
 
 /** The features alone. */
-export async function readFeatures(tx: Tx, accountId: string): Promise<FeatureState> {
-  const { features } = await oneRow<{ features: FeatureState | Record<string, never> }>(
+export async function readFeatures(tx: Tx, accountId: string): Promise<AccountState> {
+  const { features } = await oneRow<{ features: Stored }>(
     tx,
     'select features from account_state where account_id = $1',
     [accountId],
   );
-  return isState(features) ? features : emptyState();
+  return upgradeAccount(features);
 }
 
 /** Stores what a fold made of the features; `last_t` is the time of the latest recorded transaction. */
-export async function storeFeatures(tx: Tx, accountId: string, features: FeatureState): Promise<void> {
+export async function storeFeatures(tx: Tx, accountId: string, features: AccountState): Promise<void> {
   await run(
     tx,
     `update account_state set features = $2::jsonb,
             last_t = nullif($3::bigint, 0) * interval '1 microsecond' + 'epoch'::timestamptz where account_id = $1`,
     [accountId, JSON.stringify(features), features.lastAt.toString()],
   );
-}
-
-/** A fresh row holds `{}`. */
-function isState(features: FeatureState | Record<string, never>): features is FeatureState {
-  return 'version' in features;
 }

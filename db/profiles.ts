@@ -79,6 +79,10 @@ export async function changeProfile(
       [userId, ...columns.map(([, value]) => value)],
     );
   }
+  // Rules ask how long ago it changed where withdrawals go.
+  if (pii.accountNumber !== undefined) {
+    await run(tx, 'update profile set payout_changed_at = clock_timestamp() where user_id = $1', [userId]);
+  }
   await audit.append(tx, {
     action: 'profile.changed',
     actor: by.actor,

@@ -1,6 +1,8 @@
 import type { FactorMethod } from '../domain/login.ts';
 import { CURRENCY_EXPONENTS, formatAmount, formatPrice, formatQuantity, isCurrency } from '../domain/money.ts';
+import type { Counterfactual } from '../domain/risk/counterfactual.ts';
 import type { Reason } from '../domain/risk/reasons.ts';
+import type { ShadowDecision } from '../domain/risk/shadow.ts';
 import type { TransactionStatus, TransactionType } from '../domain/transaction.ts';
 import type { TransactionView } from '../domain/transaction-view.ts';
 import { iso, isoOrNull, row, rows, run, type Tx } from './sql.ts';
@@ -46,6 +48,8 @@ export interface TransactionRow {
   request_id: string | null;
   settings: object;
   virtual: { at: string; outsideFeatures: boolean } | null;
+  shadows: readonly ShadowDecision[] | null;
+  counterfactual: Counterfactual | null;
   /** `t` and `review_by` in microseconds since the epoch. */
   t_micros: string;
   review_by_micros: string | null;
@@ -55,6 +59,7 @@ const COLUMNS = `id, user_id, account_id, type, instrument_id, quantity, price_l
   counterparty, counterparty_account_id, encode(body_hash, 'hex') as body_hash, status, code, score, rule_set_version,
   reasons, features, hold_after_step_up, methods, first_status, first_body, t, created_at, step_up_expires_at, held_at,
   review_by, payment_expires_at, required_approvals, cancel_requested_at, finished_at, session_id, host(ip) as ip, user_agent, request_id, settings, virtual,
+  shadows, counterfactual,
   (extract(epoch from t) * 1000000)::bigint as t_micros,
   (extract(epoch from review_by) * 1000000)::bigint as review_by_micros`;
 
@@ -79,10 +84,10 @@ export async function insertTransaction(tx: Tx, value: NewTransaction): Promise<
        category, counterparty, counterparty_account_id, body_hash, status, code, score, rule_set_version, reasons, features,
        hold_after_step_up, methods, first_status, first_body, t, created_at, step_up_expires_at, held_at, review_by,
        required_approvals, finished_at, session_id, ip, request_id, settings, virtual, device_id,
-       user_agent, payment_expires_at)
+       user_agent, payment_expires_at, shadows, counterfactual)
      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, decode($14, 'hex'), $15, $16, $17, $18, $19::jsonb,
        $20::jsonb, $21, $22::jsonb, $23, $24::json, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35::jsonb, $36::jsonb,
-       (select device_id from session where id = $32), $37, $38)`,
+       (select device_id from session where id = $32), $37, $38, $39::jsonb, $40::jsonb)`,
     [
       value.id,
       value.user_id,
@@ -122,6 +127,8 @@ export async function insertTransaction(tx: Tx, value: NewTransaction): Promise<
       value.virtual === null ? null : JSON.stringify(value.virtual),
       value.user_agent,
       value.payment_expires_at,
+      value.shadows === null ? null : JSON.stringify(value.shadows),
+      value.counterfactual === null ? null : JSON.stringify(value.counterfactual),
     ],
   );
 }

@@ -93,6 +93,7 @@ function schedulesOf({ prefix, queues, backupTimeZone: timezone = 'UTC' }: Sched
     every('nonces', 'nonceMaintenance', '5 minutes'),
     every('alerts', 'alerts', '1 minute'),
     every('audit-verification', 'auditVerification', '1 hour'),
+    every('population', 'population', '1 hour'),
     scheduled('device-clean-up', 'deviceCleanUp', everyDay, '1 day', [cleanUp]),
     scheduled('backup', 'backup', { ...nightly(timezone, BACKUP_HOUR), timezone }, '1 hour', [backup]),
     scheduled('key-rotation', 'keyRotation', everyMonth, '1 day', [rotation]),

@@ -7,6 +7,7 @@ export { keyRotation } from './key-rotation.ts';
 export { lockout } from './lockout.ts';
 export { login } from './login.ts';
 export { nonceMaintenance } from './nonces.ts';
+export { population } from './population.ts';
 export { reconcile } from './reconcile.ts';
 export { restriction } from './restriction.ts';
 export { transaction } from './transaction.ts';

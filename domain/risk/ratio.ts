@@ -7,10 +7,10 @@ const float = new Float64Array(1);
 const bits = new BigInt64Array(float.buffer);
 
 /**
- * The smallest double that is not below `numerator / denominator`.
- *
- * Rounded this way, `ratioUp(a, b) > c` is exactly `a / b > c` for every double `c`, also where `a / b` has no double of
- * its own: a rule that says "more than twice the average" never fires at exactly twice, and never misses a cent above.
+ * A quotient as a double that rules can hold against constants. Where it is a decimal of up to six digits it is the
+ * nearest double, as the constant written in a rule is: `2.1` equals 2.1. Everywhere else it is the smallest double that is
+ * not below it, so that `ratioUp(a, b) > 2.0` is true for every quotient above 2, however little: a rule that says "more
+ * than twice the average" never fires at exactly twice, and never misses a cent above.
  *
  * @param numerator not negative
  * @param denominator above zero
@@ -23,7 +23,7 @@ export function ratioUp(numerator: bigint, denominator: bigint): number {
     const a = Number(numerator);
     const b = Number(denominator);
     const nearest = a / b;
-    return isBelow(nearest, b, a) ? nextUp(nearest) : nearest;
+    return isBelow(nearest, b, a) && !isShortDecimal(a, b) ? nextUp(nearest) : nearest;
   }
   const shift = BigInt(MANTISSA_BITS - bitLength(numerator) + bitLength(denominator));
   const [scaled, divisor] = shift >= 0n ? [numerator << shift, denominator] : [numerator, denominator << -shift];
@@ -35,6 +35,14 @@ export function ratioUp(numerator: bigint, denominator: bigint): number {
     exponent += 1;
   }
   return Number(quotient) * 2 ** exponent;
+}
+
+const DECIMALS = 1_000_000;
+
+/** True when `a / b` ends within six decimals. Both are whole and at most 2^53. */
+function isShortDecimal(a: number, b: number): boolean {
+  const scaled = (a % b) * DECIMALS;
+  return Number.isSafeInteger(scaled) ? scaled % b === 0 : (BigInt(a % b) * BigInt(DECIMALS)) % BigInt(b) === 0n;
 }
 
 /** True when `quotient * divisor`, taken exactly (Dekker 1971, Veltkamp's splitting), is below `product`. */

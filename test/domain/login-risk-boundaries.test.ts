@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { DeviceFinding } from '../../domain/device.ts';
-import { assessLogin, LOOKUP_FAILED, type LoginInput, loginVerdict } from '../../domain/risk/login-rules.ts';
 import { LOGIN_RULE_SET_V1 } from '../../domain/risk/login-rule-set.ts';
+import { assessLogin, LOOKUP_FAILED, type LoginInput, loginVerdict } from '../../domain/risk/login-rules.ts';
 
 const HOUR = 3_600_000_000;
 const DAY = 24 * HOUR;

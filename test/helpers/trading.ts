@@ -5,7 +5,9 @@ import { recordPrices } from '../../db/prices.ts';
 import { oneRow, rows } from '../../db/sql.ts';
 import { findTransaction } from '../../db/transactions.ts';
 import { parseAmount, parsePrice } from '../../domain/money.ts';
-import { applySettlement, fold } from '../../domain/risk/features.ts';
+import { settleOnAccount } from '../../domain/risk/account-state.ts';
+import { fold, NO_ACCESS } from '../../domain/risk/features.ts';
+import { emptyPopulation, preparePopulation } from '../../domain/risk/population.ts';
 import type { Reason } from '../../domain/risk/reasons.ts';
 import { MICROS_PER_SECOND } from '../../domain/time.ts';
 import type { TransactionType } from '../../domain/transaction.ts';
@@ -90,7 +92,9 @@ export function createTrading(stack: Pick<Stack, 'api' | 'db' | 'people'>) {
           type,
           amountMinor: parseAmount(amount, 2),
         };
-        state = applySettlement(fold(state, { ...one, category }).state, one);
+        const states = { account: state, counterparty: null, population: preparePopulation(emptyPopulation()) };
+        const seen = { exponent: 2, account: trader.accountId, counterparty: null, instrument: null, ip: null };
+        state = settleOnAccount(fold(states, { ...one, ...seen, category, access: NO_ACCESS }).account, one);
       }
       await storeFeatures(tx, trader.accountId, state);
     });

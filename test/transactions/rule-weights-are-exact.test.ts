@@ -25,9 +25,9 @@ describe('the three rules weigh exactly what the specification says, over HTTP',
     const stored = await trading.stored(above.body.transactionId);
     expect(stored).toMatchObject({ score: 30, rule_set_version: 'v1', status: 'settled' });
     expect(stored.reasons.find((reason) => reason.ruleId === 'amount_above_average')).toMatchObject({
-      value: '30001',
-      baseline: '15000',
-      threshold: '30000',
+      value: 300.01,
+      baseline: 150,
+      threshold: 300,
     });
   });
 
