@@ -39,7 +39,8 @@ export async function cryptoTable(): Promise<string> {
   );
 }
 
-async function keyringForBench(): Promise<Keyring> {
+/** A keyring with one key for fields, of this process alone. */
+export async function keyringForBench(): Promise<Keyring> {
   const secret = () => ({ raw: randomBytes(32) });
   const keyring = createKeyring({
     keks: {

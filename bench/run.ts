@@ -14,9 +14,11 @@ import { hash, REMEMBERED_MEMORY_COST } from './argon2-memory.ts';
 import { auditTable } from './audit.ts';
 import { cryptoTable } from './crypto.ts';
 import { makeCustomers, PASSWORD, storePasswordHash } from './customers.ts';
+import { historyTable } from './history.ts';
 import { noSamples, type Operation, runLoad, type Samples, summarise } from './load.ts';
 import { HELLO_PREFIX, KINDS, type Kind, type Operations, operations } from './operations.ts';
 import { rssMb } from './processes.ts';
+import { signatureTable } from './signatures.ts';
 import { cpuTable, latencyTable, segmentTable } from './tables.ts';
 
 /** How it is measured, and why so, is in bench/README.md. */
@@ -55,11 +57,14 @@ async function startHelloWorker(address: string) {
   };
 }
 
-async function benchAudit({ endpoints, dataDir }: OwnInstance): Promise<void> {
+/** Parts that work on the instance's database beside its processes. */
+const BESIDE = { audit: auditTable, signatures: signatureTable } as const;
+
+async function benchBeside({ endpoints, dataDir }: OwnInstance, part: keyof typeof BESIDE): Promise<void> {
   if (endpoints.databaseOwner === undefined) throw new Error('the instance told no databaseOwner');
-  say('Audit log ...');
+  say(`${part} ...`);
   const auditKey = createSecretKey(Buffer.from(loadOrCreateSecrets(dataDir).AUDIT_KEY, 'base64'));
-  say(`\n${await auditTable({ ownerUrl: endpoints.databaseOwner, auditKey })}`);
+  say(`\n${await BESIDE[part]({ ownerUrl: endpoints.databaseOwner, auditKey })}`);
 }
 
 async function bench(instance: OwnInstance): Promise<void> {
@@ -103,7 +108,8 @@ async function bench(instance: OwnInstance): Promise<void> {
 
     await storePasswordHash(owner, full);
     say(`\n${await withArgon2(calls.login, full)}`);
-    await benchAudit(instance);
+    await benchBeside(instance, 'signatures');
+    await benchBeside(instance, 'audit');
     const apiMb = rssMb(endpoints.pids.api ?? 0);
     const workerMb = rssMb(endpoints.pids.worker ?? 0);
     say(`\nRSS: API ${apiMb.toFixed(0)} MB + worker ${workerMb.toFixed(0)} MB = ${(apiMb + workerMb).toFixed(0)} MB`);
@@ -140,8 +146,10 @@ say(`${new Date().toISOString()}, Node ${process.version}, ${machine}`);
 say(
   `Load of the machine before: ${loadavg()[0]?.toFixed(1)} (anything above 0.5 is somebody else's work and slows this)`,
 );
-if (!process.argv.includes('audit')) say(`\n${await cryptoTable()}\n`);
-if (process.argv.includes('crypto')) process.exit(0);
+const part = process.argv[2];
+if (part === undefined || part === 'crypto') say(`\n${await cryptoTable()}\n`);
+if (part === 'history') await historyTable(say);
+if (part === 'crypto' || part === 'history') process.exit(0);
 say('Starting an instance in a temporary folder ...');
 const interrupted = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort());
@@ -154,7 +162,7 @@ const instance = await startOwnInstance({
   signal: interrupted.signal,
 });
 try {
-  await (process.argv.includes('audit') ? benchAudit(instance) : bench(instance));
+  await (part === 'audit' || part === 'signatures' ? benchBeside(instance, part) : bench(instance));
 } finally {
   await instance.stop();
 }

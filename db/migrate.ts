@@ -16,6 +16,7 @@ import { KeyRotation } from './migrations/0012-key-rotation.ts';
 import { Factors } from './migrations/0013-factors.ts';
 import { Payments } from './migrations/0014-payments.ts';
 import { RuleSets } from './migrations/0017-rule-sets.ts';
+import { NonceSpend } from './migrations/0019-nonce-spend.ts';
 import { run } from './sql.ts';
 
 const migrations = [
@@ -34,6 +35,7 @@ const migrations = [
   Factors,
   Payments,
   RuleSets,
+  NonceSpend,
 ].map((migration) => ({
   name: new migration(undefined as never, undefined as never).name ?? migration.name,
   class: migration,
