@@ -30,9 +30,11 @@ describe('a ratio', () => {
   });
 
   it('is above it also where the nearest double is not', () => {
-    const b = 4_000_000_000_000_001n;
-    expect(Number(2n * b + 1n) / Number(b)).toBe(2);
-    expect(ratioUp(2n * b + 1n, b)).toBeGreaterThan(2);
+    // 2.3 and a tenth of a 3.8-quadrillionth; the double that is written 2.3 lies a little below 2.3.
+    const [a, b] = [8_740_000_000_000_007n, 3_800_000_000_000_003n];
+    expect(isAbove(a, b, 2_300)).toBe(true);
+    expect(Number(a) / Number(b)).toBe(2.3);
+    expect(ratioUp(a, b)).toBeGreaterThan(2.3);
   });
 
   it('of a decimal is that decimal', () => {

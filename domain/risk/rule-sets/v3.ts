@@ -12,7 +12,7 @@ export const RULE_SET_V3: RuleSetDocument = {
   description:
     "The account's own distribution, what is known of the counterparty from delayed labels, bursts, and how the person came in.",
   thresholds: { factorAbove: 50, reviewAbove: 70, escalateAbove: 80, highRiskAbove: 60 },
-  params: { run_fresh: 0.95, run_fading: 1.1, min_population: 1000 },
+  params: { run_fresh: 0.95, run_over: 1.1, single_settled: 0.4, min_population: 1000 },
   rules: [
     {
       id: 'amount_to_own_mean',
@@ -48,23 +48,44 @@ export const RULE_SET_V3: RuleSetDocument = {
     },
     {
       id: 'counterparty_run',
-      title: 'Counterparty in a run of two or more confirmed frauds, younger than such runs usually last',
+      title: 'Counterparty in a run of confirmed frauds, younger than such runs usually last',
       when: 'counterparty_run_frauds >= 2.0 && counterparty_run_age < run_fresh',
       points: 75,
       explain: { value: 'counterparty_run_frauds', baseline: 'counterparty_run_days', threshold: '2.0', unit: 'count' },
     },
     {
+      id: 'counterparty_run_late',
+      title: 'Counterparty in a run of confirmed frauds, about as old as such runs usually get',
+      when: 'counterparty_run_frauds >= 2.0 && counterparty_run_age >= run_fresh && counterparty_run_age < 1.0',
+      points: 63,
+      explain: { value: 'counterparty_run_days', unit: 'days' },
+    },
+    {
       id: 'counterparty_run_fading',
-      title: 'Counterparty in a run of confirmed frauds that may be over',
-      when: 'counterparty_run_frauds >= 2.0 && counterparty_run_age >= run_fresh',
-      points: 15,
+      title: 'Counterparty in a run of confirmed frauds, older than such runs usually get',
+      when: 'counterparty_run_frauds >= 2.0 && counterparty_run_age >= 1.0 && counterparty_run_age < run_over',
+      points: 35,
+      explain: { value: 'counterparty_run_days', unit: 'days' },
+    },
+    {
+      id: 'counterparty_run_over',
+      title: 'Counterparty with confirmed frauds that are probably over',
+      when: 'counterparty_run_age >= (counterparty_run_frauds >= 2.0 ? run_over : 1.0)',
+      points: 13,
       explain: { value: 'counterparty_run_days', unit: 'days' },
     },
     {
       id: 'counterparty_fraud',
-      title: 'The latest known payment to the counterparty was a confirmed fraud',
-      when: 'counterparty_run_frauds == 1.0 && counterparty_run_age < run_fresh',
+      title: 'The latest known payment to the counterparty was a confirmed fraud, and no clean one is known for long',
+      when: 'counterparty_run_frauds == 1.0 && counterparty_run_age >= single_settled && counterparty_run_age < 1.0',
       points: 55,
+      explain: { value: 'counterparty_run_days', unit: 'days' },
+    },
+    {
+      id: 'counterparty_fraud_lately',
+      title: 'The latest known payment to the counterparty was a confirmed fraud',
+      when: 'counterparty_run_frauds == 1.0 && counterparty_run_age < single_settled',
+      points: 42,
       explain: { value: 'counterparty_run_days', unit: 'days' },
     },
     {
