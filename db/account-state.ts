@@ -1,3 +1,4 @@
+import { emptyUsage, type LimitUsage } from '../domain/limits.ts';
 import { emptyState, type FeatureState } from '../domain/risk/features.ts';
 import { type Micros, microsToMillis } from '../domain/time.ts';
 import { oneRow, run, type Tx } from './sql.ts';
@@ -5,6 +6,8 @@ import { oneRow, run, type Tx } from './sql.ts';
 /** An account's past, and the moment a transaction recorded now happens at. */
 export interface AccountMoment {
   features: FeatureState;
+  /** What counts towards its limits. */
+  usage: LimitUsage;
   /** The transaction's own time: after the account's latest one, else the clock (or the imported row's time). */
   t: { micros: Micros; text: string };
   /** The database's clock. */
@@ -20,13 +23,14 @@ export interface AccountMoment {
 export async function readMoment(tx: Tx, accountId: string, virtualAt: string | null): Promise<AccountMoment> {
   const found = await oneRow<{
     features: FeatureState | Record<string, never>;
+    limit_usage: LimitUsage | Record<string, never>;
     t: string;
     t_micros: string;
     now: string;
     now_micros: string;
   }>(
     tx,
-    `select features, t::text, (extract(epoch from t) * 1000000)::bigint as t_micros, now::text,
+    `select features, limit_usage, t::text, (extract(epoch from t) * 1000000)::bigint as t_micros, now::text,
             (extract(epoch from now) * 1000000)::bigint as now_micros
        from account_state,
             lateral (select clock_timestamp() as now) as clock,
@@ -36,6 +40,7 @@ export async function readMoment(tx: Tx, accountId: string, virtualAt: string | 
   );
   return {
     features: isState(found.features) ? found.features : emptyState(),
+    usage: isState(found.limit_usage) ? found.limit_usage : emptyUsage(),
     t: { micros: Number(found.t_micros), text: found.t },
     now: { ms: microsToMillis(Number(found.now_micros)), text: found.now },
   };
@@ -51,17 +56,52 @@ export async function readFeatures(tx: Tx, accountId: string): Promise<FeatureSt
   return isState(features) ? features : emptyState();
 }
 
-/** Stores what a fold made of the features; `last_t` is the time of the latest recorded transaction. */
-export async function storeFeatures(tx: Tx, accountId: string, features: FeatureState): Promise<void> {
+/** What counts towards an account's limits, and the database's clock. The account is locked. */
+export async function readUsage(tx: Tx, accountId: string): Promise<{ usage: LimitUsage; now: Micros }> {
+  const found = await oneRow<{ limit_usage: LimitUsage | Record<string, never>; now_micros: string }>(
+    tx,
+    `select limit_usage, (extract(epoch from clock_timestamp()) * 1000000)::bigint as now_micros
+       from account_state where account_id = $1`,
+    [accountId],
+  );
+  return {
+    usage: isState(found.limit_usage) ? found.limit_usage : emptyUsage(),
+    now: Number(found.now_micros),
+  };
+}
+
+/** Stores what counts towards an account's limits. */
+export async function storeUsage(tx: Tx, accountId: string, usage: LimitUsage): Promise<void> {
+  await run(tx, 'update account_state set limit_usage = $2::jsonb where account_id = $1', [
+    accountId,
+    JSON.stringify(usage),
+  ]);
+}
+
+/**
+ * Stores what a fold made of the features; `last_t` is the time of the latest recorded transaction.
+ * @param usage what counts towards the limits, where that changed with it
+ */
+export async function storeFeatures(
+  tx: Tx,
+  accountId: string,
+  features: FeatureState,
+  usage?: LimitUsage,
+): Promise<void> {
   await run(
     tx,
-    `update account_state set features = $2::jsonb,
+    `update account_state set features = $2::jsonb, limit_usage = coalesce($4::jsonb, limit_usage),
             last_t = nullif($3::bigint, 0) * interval '1 microsecond' + 'epoch'::timestamptz where account_id = $1`,
-    [accountId, JSON.stringify(features), features.lastAt.toString()],
+    [
+      accountId,
+      JSON.stringify(features),
+      features.lastAt.toString(),
+      usage === undefined ? null : JSON.stringify(usage),
+    ],
   );
 }
 
 /** A fresh row holds `{}`. */
-function isState(features: FeatureState | Record<string, never>): features is FeatureState {
-  return 'version' in features;
+function isState<T extends { version: 1 }>(stored: T | Record<string, never>): stored is T {
+  return 'version' in stored;
 }

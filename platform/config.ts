@@ -1,7 +1,10 @@
 import type { KeyObject } from 'node:crypto';
 import { resolve } from 'node:path';
 import { z } from 'zod';
+import { isDomainError } from '../domain/errors.ts';
+import { limitsInMinor } from '../domain/limits.ts';
 import { isTimeZone } from '../domain/local-time.ts';
+import { CURRENCY_EXPONENTS, isCurrency } from '../domain/money.ts';
 import {
   address,
   decimal,
@@ -12,6 +15,7 @@ import {
   identifier,
   integer,
   keyBytes,
+  limitTable,
   origin,
   origins,
   postgresUrl,
@@ -123,6 +127,8 @@ const FIELDS = {
   securityQuestions: field('SECURITY_QUESTIONS', z.enum(['off', 'additional'], 'write off or additional'), 'off'),
   verdictTimeout: field('VERDICT_TIMEOUT', duration, '10s'),
   priceMaxAge: field('PRICE_MAX_AGE', duration, '15m'),
+  rateMaxAge: field('RATE_MAX_AGE', duration, '26h'),
+  limits: field('LIMITS', limitTable, '{}'),
   stripeSecretKey: optional(
     'STRIPE_SECRET_KEY',
     text.regex(/^(sk|rk)_(test|live)_[A-Za-z0-9]{8,}$/, 'write a secret or restricted key of Stripe: sk_... or rk_...'),
@@ -298,6 +304,18 @@ function crossProblems(input: Input): string[] {
   return problems;
 }
 
+/** Whether the limits are amounts of the base currency, which is known only once everything else holds. */
+function problemOfLimits({ limits, baseCurrency }: Parsed): string | null {
+  if (!isCurrency(baseCurrency)) return `BASE_CURRENCY: ${baseCurrency} is not among the known currencies.`;
+  try {
+    limitsInMinor(limits, CURRENCY_EXPONENTS[baseCurrency]);
+    return null;
+  } catch (error) {
+    if (!isDomainError(error)) throw error;
+    return `LIMITS: ${error.detail}`;
+  }
+}
+
 /**
  * Reads the whole configuration from the environment, once, at boot. Pure: reads no file and opens no connection.
  * @throws ConfigError that lists every problem, never the value of a variable.
@@ -313,6 +331,8 @@ export function loadConfig(env: Environment): Config {
     ...(production ? productionProblems(input) : []),
   ];
   if (!result.success || problems.length > 0) throw new ConfigError(problems);
+  const limitProblem = problemOfLimits(result.data as Parsed);
+  if (limitProblem !== null) throw new ConfigError([limitProblem]);
   return assemble(result.data as Parsed, env, production);
 }
 
