@@ -2,16 +2,6 @@ import { createSecretKey, type KeyObject } from 'node:crypto';
 import { resolve } from 'node:path';
 import proxyAddr from 'proxy-addr';
 import { z } from 'zod';
-import {
-  DEFAULT_LIMITS,
-  type GroupLimits,
-  LIMIT_GROUPS,
-  LIMIT_WINDOWS,
-  type LimitGroup,
-  type LimitTable,
-  TIERS,
-  type Tier,
-} from '../domain/limits.ts';
 
 /**
  * How the values of environment variables are written, each kind with a sentence for who wrote it otherwise. They start from
@@ -88,36 +78,3 @@ export const proxies = text.transform((value, ctx) => {
 export const files = text.transform((value) =>
   value.split(',').flatMap((part) => (part.trim() ? [resolve(part.trim())] : [])),
 );
-
-const LIMITS_EXAMPLE = '{"basic": {"money_out": {"rolling_24h": "2500.00"}}}';
-const givenLimits = z.partialRecord(
-  z.enum(TIERS),
-  z.partialRecord(z.enum(LIMIT_GROUPS), z.partialRecord(z.enum(LIMIT_WINDOWS), decimal.nullable())),
-);
-
-/** A JSON object of what is other than the defaults, by tier, group and window; null is no limit. */
-export const limitTable = text.transform((value, ctx): LimitTable<string> => {
-  const parsed = givenLimits.safeParse(jsonOf(value));
-  if (parsed.success) return mergedLimits(parsed.data);
-  for (const { path, message } of parsed.error.issues) {
-    ctx.addIssue(path.length === 0 ? `write JSON such as ${LIMITS_EXAMPLE}` : `${path.join('.')}: ${message}`);
-  }
-  return z.NEVER;
-});
-
-function jsonOf(value: string): unknown {
-  try {
-    return JSON.parse(value);
-  } catch {
-    return undefined;
-  }
-}
-
-function mergedLimits(given: z.output<typeof givenLimits>): LimitTable<string> {
-  const windows = (tier: Tier, group: LimitGroup): GroupLimits<string> => ({
-    ...DEFAULT_LIMITS[tier][group],
-    ...given[tier]?.[group],
-  });
-  const groups = (tier: Tier) => Object.fromEntries(LIMIT_GROUPS.map((group) => [group, windows(tier, group)]));
-  return Object.fromEntries(TIERS.map((tier) => [tier, groups(tier)])) as LimitTable<string>;
-}

@@ -1,10 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import { resolve } from 'node:path';
 import { z } from 'zod';
-import { isDomainError } from '../domain/errors.ts';
-import { limitsInMinor } from '../domain/limits.ts';
 import { isTimeZone } from '../domain/local-time.ts';
-import { CURRENCY_EXPONENTS, isCurrency } from '../domain/money.ts';
 import {
   address,
   decimal,
@@ -15,7 +12,6 @@ import {
   identifier,
   integer,
   keyBytes,
-  limitTable,
   origin,
   origins,
   postgresUrl,
@@ -24,6 +20,7 @@ import {
   text,
   urlOf,
 } from './config-values.ts';
+import { limitTable, problemsOfLimits } from './limits-config.ts';
 import type { S3Settings } from './s3-client.ts';
 import type { StripeSettings } from './stripe-payments.ts';
 
@@ -304,18 +301,6 @@ function crossProblems(input: Input): string[] {
   return problems;
 }
 
-/** Whether the limits are amounts of the base currency, which is known only once everything else holds. */
-function problemOfLimits({ limits, baseCurrency }: Parsed): string | null {
-  if (!isCurrency(baseCurrency)) return `BASE_CURRENCY: ${baseCurrency} is not among the known currencies.`;
-  try {
-    limitsInMinor(limits, CURRENCY_EXPONENTS[baseCurrency]);
-    return null;
-  } catch (error) {
-    if (!isDomainError(error)) throw error;
-    return `LIMITS: ${error.detail}`;
-  }
-}
-
 /**
  * Reads the whole configuration from the environment, once, at boot. Pure: reads no file and opens no connection.
  * @throws ConfigError that lists every problem, never the value of a variable.
@@ -328,11 +313,10 @@ export function loadConfig(env: Environment): Config {
   const problems = [
     ...(result.error?.issues ?? []).map((issue) => describeIssue(issue, input)),
     ...crossProblems(input),
+    ...(result.success ? problemsOfLimits(result.data as Parsed) : []),
     ...(production ? productionProblems(input) : []),
   ];
   if (!result.success || problems.length > 0) throw new ConfigError(problems);
-  const limitProblem = problemOfLimits(result.data as Parsed);
-  if (limitProblem !== null) throw new ConfigError([limitProblem]);
   return assemble(result.data as Parsed, env, production);
 }
 
