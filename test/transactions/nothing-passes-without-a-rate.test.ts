@@ -50,6 +50,13 @@ describe('without a current exchange rate', () => {
     expect((await someone.portfolio()).cash).toMatchObject([{ currency: 'GBP', reserved: '100.00' }]);
     expect(await trading.incidents(id)).toMatchObject([{ cause: 'quarantine', status: 'open' }]);
     expect((await someone.get(id)).body).toMatchObject({ baseAmount: null, exchangeRate: null });
+    const queue = await stack.api.get('/api/admin/security/reviews', { token: reviewers[0]?.token ?? '' });
+    expect(queue.body.items).toContainEqual(
+      expect.objectContaining({
+        ...{ transactionId: id, amount: '100.00', currency: 'GBP', baseAmount: null, baseCurrency: 'USD' },
+        explanation: [expect.stringContaining('No current GBP exchange rate')],
+      }),
+    );
     const { recent, priorCount } = await readFeatures(stack.db.fork(), someone.accountId);
     expect([recent.length, priorCount, await settledSums(someone)]).toEqual([1, 1, []]);
   });
