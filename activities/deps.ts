@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { AuditLog } from '../db/audit.ts';
 import type { Database } from '../db/orm.ts';
 import type { Outbox } from '../db/outbox.ts';
+import type { LimitTable } from '../domain/limits.ts';
 import type { Mailer } from '../platform/mailer.ts';
 import type { PaymentPort } from '../platform/payment-port.ts';
 import type { Keyring } from '../security/keyring.ts';
@@ -21,6 +22,8 @@ export interface ActivityDeps {
   mailer: Mailer;
   /** Undefined where deposits are not paid at a provider. */
   payments: PaymentPort | undefined;
+  /** What customers may move, by tier: minor units of the base currency. */
+  limits: LimitTable<bigint>;
   /** Which workflows run, for the one activity that starts lost ones again. */
   registry: WorkflowRegistry;
   log: Logger;

@@ -5,19 +5,24 @@ import { openIncident } from '../db/incidents.ts';
 import { lockAccounts, postSettlement, reserve } from '../db/ledger.ts';
 import type { Tx } from '../db/sql.ts';
 import { insertTransaction, type NewTransaction, transactionView } from '../db/transactions.ts';
+import { formatRate, heldWithoutRate, isCertain, rateReasons } from '../domain/exchange.ts';
+import { addUsage, limitGroupOf } from '../domain/limits.ts';
 import { type FactorMethod, offeredMethods } from '../domain/login.ts';
 import { requiredApprovals } from '../domain/review.ts';
 import { type AccountState, settleOnAccount } from '../domain/risk/account-state.ts';
 import { afterDecision } from '../domain/risk/features.ts';
 import type { TransactionAssessment } from '../domain/risk/rule-engine.ts';
 import type { TransactionAction } from '../domain/risk/transaction-decision.ts';
-import type { TransactionStatus } from '../domain/transaction.ts';
+import type { TransactionStatus, TransactionType } from '../domain/transaction.ts';
+import type { ExceededLimit } from '../domain/transaction-view.ts';
 import type { FollowUps, TransactionInput } from '../workflows/contract.ts';
 import type { ActivityDeps } from './deps.ts';
 import { waitsForPayment } from './transaction-ending.ts';
 import { createTransactionLetters } from './transaction-letters.ts';
+import { createTransactionLimits } from './transaction-limits.ts';
 import { type Offer, offerOf, recipientOf } from './transaction-offer.ts';
 import { createTransactionScoring, type Scored } from './transaction-scoring.ts';
+import { rateMaxAgeMs, storedValue } from './transaction-value.ts';
 
 /** What the first decision came to: a stored row, or a refusal that stored nothing but its trace. */
 export type Assessed =
@@ -32,6 +37,7 @@ export function createTransactionDecision(deps: ActivityDeps) {
   const { audit } = deps;
   const letters = createTransactionLetters(deps);
   const scoring = createTransactionScoring(deps);
+  const limits = createTransactionLimits(deps);
 
   async function decide(tx: Tx, input: TransactionInput): Promise<Assessed> {
     const { request, settings } = input;
@@ -40,31 +46,51 @@ export function createTransactionDecision(deps: ActivityDeps) {
     const recipient = request.type === 'transfer' ? await recipientOf(tx, request) : null;
     await lockAccounts(tx, recipient === null ? [request.accountId] : [request.accountId, recipient]);
     const moment = await readMoment(tx, request.accountId, input.virtual?.at ?? null);
-    const offer = await offerOf(tx, request, settings, recipient);
+    const offered = await offerOf(tx, input, recipient);
 
     const outside = input.virtual?.outsideFeatures === true;
+    // In the base currency, as everything below; unknown it counts as nothing here, and a reviewer has to look.
+    const { value } = offered;
+    const amount = value?.amount ?? 0n;
     const scored = await scoring.score(tx, {
       input,
       account: moment.features,
       at: moment.t.micros,
-      amountMinor: offer.terms?.amount ?? 0n,
+      amountMinor: amount,
       extra: [],
     });
-    const assessment = outside ? UNJUDGED : scored.assessment;
-    const action = outside ? 'settle' : scored.decision.action;
+    const decided = scored.decision.action;
+    const action = outside ? 'settle' : value === null ? decided : heldWithoutRate(decided, value);
+    const rate = value === null ? [] : rateReasons(value, request.currency, rateMaxAgeMs(settings));
+    const judged = outside ? UNJUDGED : scored.assessment;
+    const assessment = { ...judged, reasons: [...judged.reasons, ...rate] };
+    const limit =
+      offered.code !== null || value === null || input.virtual !== null
+        ? null
+        : limits.exceeded(owner, moment.usage, {
+            ...{ type: request.type, amount: value.amount },
+            ...{ now: moment.t.micros, currency: settings.baseCurrency },
+          });
+    const offer: Offer = limit === null ? offered : { ...offered, code: 'limit_exceeded' };
     const permitted = STATUS_OF[action];
     const waits = permitted === 'settled' && waitsForPayment({ type: request.type, settings, virtual: input.virtual });
     const status = offer.code !== null ? 'rejected' : waits ? 'payment_required' : permitted;
 
-    const stored = newRow(input, owner, { moment, offer, scored, assessment, status, action, recipient });
+    const stored = newRow(input, owner, { moment, offer, limit, scored, assessment, status, action, recipient });
     await insertTransaction(tx, stored);
     if (offer.terms !== null && offer.code === null) {
       if (status === 'settled') await postSettlement(tx, request.transactionId, offer.terms);
       else await reserve(tx, request.transactionId, offer.terms);
     }
     if (!outside) {
+      const { micros: at } = moment.t;
+      const counted =
+        status === 'rejected' || input.virtual !== null
+          ? undefined
+          : addUsage(moment.usage, limitGroupOf(request.type), { at, now: at, amount });
       const account = afterDecision(scored.account, scored.tx, action.startsWith('step_up'));
-      await storeFeatures(tx, request.accountId, status === 'settled' ? learned(account, stored) : account);
+      const next = status === 'settled' ? learned(account, request.type, amount) : account;
+      await storeFeatures(tx, request.accountId, next, counted);
     }
     await trace(tx, input, stored, assessment);
     const followUps = await announce(tx, input, owner, stored, outside ? null : scored.decision.incident);
@@ -103,7 +129,11 @@ export function createTransactionDecision(deps: ActivityDeps) {
         type: stored.type,
         amount: stored.amount,
         currency: stored.currency,
+        ...(stored.rate === null
+          ? {}
+          : { baseAmount: stored.base_amount, exchangeRate: formatRate(BigInt(stored.rate)) }),
         ...(stored.code === null ? {} : { code: stored.code }),
+        ...(stored.limit_hit === null ? {} : { limit: stored.limit_hit }),
         ...(input.virtual === null ? {} : { virtualTime: input.virtual.at }),
         score: assessment.score,
         ruleSetVersion: assessment.ruleSetVersion,
@@ -181,6 +211,7 @@ function newRow(
   found: {
     moment: { t: { text: string }; now: { ms: number; text: string } };
     offer: Offer;
+    limit: ExceededLimit | null;
     scored: Scored;
     assessment: TransactionAssessment;
     status: TransactionStatus;
@@ -191,7 +222,7 @@ function newRow(
   const { moment, offer, assessment, status } = found;
   const after = (ms: number) => new Date(moment.now.ms + ms).toISOString();
   const amount = offer.terms?.amount.toString() ?? request.amount;
-  const limit = settings.secondApprovalAboveMinor;
+  const value = offer.value === null ? NO_VALUE : storedValue(offer.value);
   const asksQuestions = settings.securityQuestions === true;
   const enrolled = owner.enrolled.filter((method) => asksQuestions || method !== 'security_questions');
   const available: FactorMethod[] = [...enrolled, 'email_code'];
@@ -205,11 +236,13 @@ function newRow(
     methods: status === 'step_up_required' ? offeredMethods({ available, proven: [], purpose: 'transaction' }) : [],
     step_up_expires_at: status === 'step_up_required' ? after(settings.stepUpTimeoutMs) : null,
     review_by: status === 'quarantined' ? after(settings.reviewWindowMs) : null,
+    limit_hit: found.limit,
     payment_expires_at: status === 'payment_required' ? after(settings.paymentTimeoutMs) : null,
     created_at: moment.now.text,
   };
   return {
     ...content,
+    ...value,
     user_id: request.userId,
     account_id: request.accountId,
     instrument_id: request.instrument,
@@ -231,7 +264,7 @@ function newRow(
     first_body: transactionView(content),
     t: moment.t.text,
     held_at: status === 'quarantined' ? moment.now.text : null,
-    required_approvals: limit === null ? 1 : requiredApprovals(BigInt(amount ?? 0), BigInt(limit)),
+    required_approvals: approvalsFor(offer, settings.secondApprovalAboveMinor),
     finished_at: status === 'settled' || status === 'rejected' ? moment.now.text : null,
     session_id: request.sessionId,
     ip: request.ip,
@@ -243,8 +276,17 @@ function newRow(
 }
 
 /** The features once the transaction settled at once; its own time is the latest one of the fold. */
-function learned(state: AccountState, stored: NewTransaction): AccountState {
-  return settleOnAccount(state, { at: state.lastAt, type: stored.type, amountMinor: BigInt(stored.amount ?? 0) });
+function learned(state: AccountState, type: TransactionType, amountMinor: bigint): AccountState {
+  return settleOnAccount(state, { at: state.lastAt, type, amountMinor });
+}
+
+/** A rejected request that never got an amount. */
+const NO_VALUE = { base_amount: null, rate: null, rate_at: null };
+
+/** How many reviewers a hold needs. An amount that is not certain counts as above the threshold. */
+function approvalsFor({ value }: Offer, aboveMinor: string | null): number {
+  if (aboveMinor === null || value === null) return 1;
+  return isCertain(value) ? requiredApprovals(value.amount, BigInt(aboveMinor)) : 2;
 }
 
 /** Of a deposit that funds an imported account before its first row: nobody judges it. */

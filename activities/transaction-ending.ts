@@ -5,14 +5,24 @@ import { resolveIncidentFor } from '../db/incidents.ts';
 import { endReservation, postSettlement, settlementRefusal } from '../db/ledger.ts';
 import { quoteFor } from '../db/prices.ts';
 import type { Tx } from '../db/sql.ts';
-import { markPaymentRequired, markRejected, markSettled, type TransactionRow } from '../db/transactions.ts';
+import {
+  type BaseValue,
+  markPaymentRequired,
+  markRejected,
+  markSettled,
+  type TransactionRow,
+} from '../db/transactions.ts';
+import { formatRate } from '../domain/exchange.ts';
 import type { SettlementTerms } from '../domain/ledger.ts';
 import { outgrewControls, priceOrder } from '../domain/quote.ts';
 import { settleOnAccount } from '../domain/risk/account-state.ts';
 import { isTrade, type RejectionCode } from '../domain/transaction.ts';
+import type { ExceededLimit } from '../domain/transaction-view.ts';
 import type { FollowUps, TransactionSettings } from '../workflows/contract.ts';
 import type { ActivityDeps } from './deps.ts';
 import { createTransactionLetters } from './transaction-letters.ts';
+import { createTransactionLimits } from './transaction-limits.ts';
+import { storedValue, valueNow } from './transaction-value.ts';
 
 /** Ends that come while nobody looks, of transactions that were not held. */
 const WRITTEN_ABOUT: ReadonlySet<RejectionCode> = new Set([
@@ -22,6 +32,21 @@ const WRITTEN_ABOUT: ReadonlySet<RejectionCode> = new Set([
   'payment_failed',
   'payment_mismatch',
 ]);
+
+/** What settling means now. */
+interface CurrentTerms {
+  terms: SettlementTerms;
+  price: bigint | null;
+  /** In the base currency. */
+  base: bigint;
+  value: BaseValue;
+}
+
+/** Why an end is none that settles; with `limit` where that is the reason. */
+interface Refused {
+  code: RejectionCode;
+  limit?: ExceededLimit;
+}
 
 /** Who brought the end about, for the audit log. */
 export type Actor = AuditEvent['actor'];
@@ -35,6 +60,7 @@ export type Ending = Pick<FollowUps, 'incidents'>;
  */
 export function createTransactionEnding(deps: ActivityDeps) {
   const letters = createTransactionLetters(deps);
+  const limits = createTransactionLimits(deps);
 
   async function record(tx: Tx, row: TransactionRow, actor: Actor, action: string, details: Record<string, unknown>) {
     await deps.audit.append(tx, {
@@ -79,12 +105,23 @@ export function createTransactionEnding(deps: ActivityDeps) {
     owner: AccountOwner,
     code: RejectionCode,
     actor: Actor = { kind: 'system' },
+    limit: ExceededLimit | null = null,
   ): Promise<Ending> {
     await endReservation(tx, row.id, 'released');
-    await markRejected(tx, row.id, code);
-    await record(tx, row, actor, code === 'cancelled' ? 'transaction.cancelled' : 'transaction.rejected', { code });
+    await limits.recount(tx, row, 0n);
+    await markRejected(tx, row.id, code, limit);
+    const action = code === 'cancelled' ? 'transaction.cancelled' : 'transaction.rejected';
+    await record(tx, row, actor, action, { code, ...(limit === null ? {} : { limit }) });
     await tellOwner(tx, row, owner, code);
     return closeHold(tx, row, `rejected: ${code}`, actor);
+  }
+
+  /** Whether it may proceed at today's price, rate and limits. */
+  async function permitted(tx: Tx, row: TransactionRow, owner: AccountOwner): Promise<CurrentTerms | Refused> {
+    const current = await currentTerms(tx, row);
+    if ('code' in current) return current;
+    const limit = await limits.exceededNow(tx, row, owner, current.base);
+    return limit === null ? current : { code: 'limit_exceeded', limit };
   }
 
   /** A deposit that may proceed waits for its money, where that comes from a provider; everything else settles now. */
@@ -96,16 +133,19 @@ export function createTransactionEnding(deps: ActivityDeps) {
   ): Promise<Ending> {
     if (!waitsForPayment(row)) return book(tx, row, owner, actor);
     if (owner.restricted || owner.disabled) return reject(tx, row, owner, 'account_restricted', actor);
+    const current = await permitted(tx, row, owner);
+    if ('code' in current) return reject(tx, row, owner, current.code, actor, current.limit);
     const { paymentTimeoutMs } = row.settings as TransactionSettings;
-    await markPaymentRequired(tx, row.id, { timeoutMs: paymentTimeoutMs });
+    await limits.recount(tx, row, current.base);
+    await markPaymentRequired(tx, row.id, { timeoutMs: paymentTimeoutMs, ...current.value });
     await record(tx, row, actor, 'transaction.payment_required', {});
     if (row.held_at !== null) await letters.toBePaid(tx, owner, row);
     return closeHold(tx, row, 'approved; the deposit waits for its payment', actor);
   }
 
   /**
-   * Settles at today's terms. What was true when it was decided may have changed since: restriction, balance, limit and
-   * price are asked again, and a no rejects with its code.
+   * Settles at today's terms. What was true when it was decided may have changed since: restriction, balance, price, rate
+   * and limits are asked again, and a no rejects with its code.
    */
   async function book(
     tx: Tx,
@@ -118,18 +158,24 @@ export function createTransactionEnding(deps: ActivityDeps) {
     if (!isPaid && (owner.restricted || owner.disabled)) {
       return reject(tx, row, owner, 'account_restricted', actor);
     }
-    const priced = await currentTerms(tx, row);
-    if (typeof priced === 'string') return reject(tx, row, owner, priced, actor);
-    const { terms, price } = priced;
+    const current = isPaid ? decidedTerms(row) : await permitted(tx, row, owner);
+    if ('code' in current) return reject(tx, row, owner, current.code, actor, current.limit);
+    const { terms, price, base, value } = current;
     const refusal = await settlementRefusal(tx, row.id, terms);
     if (refusal !== null) return reject(tx, row, owner, refusal, actor);
 
     await endReservation(tx, row.id, 'consumed');
     await postSettlement(tx, row.id, terms);
-    await markSettled(tx, row.id, { price: price?.toString() ?? null, amount: terms.amount.toString() });
-    await learn(tx, row, terms);
-    await record(tx, row, actor, 'transaction.settled', { amount: terms.amount.toString(), currency: row.currency });
-    await tellOwner(tx, { ...row, amount: terms.amount.toString() }, owner, null);
+    const amount = terms.amount.toString();
+    await markSettled(tx, row.id, { price: price?.toString() ?? null, amount, ...value });
+    await limits.recount(tx, row, base);
+    await learn(tx, row, base);
+    await record(tx, row, actor, 'transaction.settled', {
+      amount,
+      currency: row.currency,
+      ...(value.rate === null ? {} : { baseAmount: value.base_amount, exchangeRate: formatRate(BigInt(value.rate)) }),
+    });
+    await tellOwner(tx, { ...row, amount }, owner, null);
     return closeHold(tx, row, 'approved and settled', actor);
   }
 
@@ -148,23 +194,46 @@ export function waitsForPayment(row: {
 
 export type TransactionEnding = ReturnType<typeof createTransactionEnding>;
 
-/** What settling means now; a code when it must not. */
-async function currentTerms(
-  tx: Tx,
-  row: TransactionRow,
-): Promise<{ terms: SettlementTerms; price: bigint | null } | RejectionCode> {
+/** The terms as they were decided: what a provider was asked for and has taken is booked as it was let through. */
+function decidedTerms(row: TransactionRow): CurrentTerms {
+  const { base_amount, rate, rate_at } = row;
+  return { terms: termsOf(row), price: null, base: BigInt(base_amount ?? 0), value: { base_amount, rate, rate_at } };
+}
+
+/** What settling means now; a code when price or rate are against it. */
+async function currentTerms(tx: Tx, row: TransactionRow): Promise<CurrentTerms | Refused> {
+  const priced = await pricedTerms(tx, row);
+  if (typeof priced === 'string') return { code: priced };
   const settings = row.settings as TransactionSettings;
-  const decided = BigInt(row.amount ?? 0);
-  const quantity = row.quantity === null ? null : BigInt(row.quantity);
-  const terms: SettlementTerms = {
+  const { terms } = priced;
+  const value = await valueNow(tx, { amount: terms.amount, currency: row.currency, virtual: row.virtual }, settings);
+  if (value === 'amount_too_large') return { code: value };
+  // A reviewer may let a rate pass that is old. Without any, nobody can say what the amount is.
+  if (value.amount === null) return { code: 'rate_unavailable' };
+  if (outgrew(row, value.amount)) return { code: value.standing === 'base' ? 'price_limit' : 'rate_moved' };
+  return { ...priced, base: value.amount, value: storedValue(value) };
+}
+
+function termsOf(row: TransactionRow): SettlementTerms {
+  return {
     type: row.type,
     accountId: row.account_id,
     counterpartyAccountId: row.counterparty_account_id,
     currency: row.currency,
-    amount: decided,
+    amount: BigInt(row.amount ?? 0),
     instrument: row.instrument_id,
-    quantity,
+    quantity: row.quantity === null ? null : BigInt(row.quantity),
   };
+}
+
+/** The terms at today's price; a code when there is none that may be taken. */
+async function pricedTerms(
+  tx: Tx,
+  row: TransactionRow,
+): Promise<{ terms: SettlementTerms; price: bigint | null } | RejectionCode> {
+  const settings = row.settings as TransactionSettings;
+  const terms = termsOf(row);
+  const { quantity } = terms;
   if (!isTrade(row.type) || row.instrument_id === null || quantity === null) return { terms, price: null };
 
   const priced = priceOrder(
@@ -178,21 +247,29 @@ async function currentTerms(
     { maxAgeMs: settings.priceMaxAgeMs, currency: row.currency },
   );
   if (!priced.ok) return priced.code;
-  const controls = {
-    stepUpAbove: BigInt(settings.stepUpAmountMinor),
-    secondApprovalAbove: settings.secondApprovalAboveMinor === null ? null : BigInt(settings.secondApprovalAboveMinor),
-  };
-  if (outgrewControls(decided, priced.amount, controls)) return 'price_limit';
   return { terms: { ...terms, amount: priced.amount }, price: priced.price };
 }
 
+/**
+ * Whether price or rate carried it over a threshold that its decision had not to meet. An amount that nobody knew asked
+ * for no step-up, and for both reviewers.
+ */
+function outgrew(row: TransactionRow, now: bigint): boolean {
+  const { stepUpAmountMinor, secondApprovalAboveMinor } = row.settings as TransactionSettings;
+  const hadBoth = row.required_approvals > 1;
+  return outgrewControls(BigInt(row.base_amount ?? 0), now, {
+    stepUpAbove: BigInt(stepUpAmountMinor),
+    secondApprovalAbove: hadBoth || secondApprovalAboveMinor === null ? null : BigInt(secondApprovalAboveMinor),
+  });
+}
+
 /** The average learns from what settled, on the day of the transaction's own time. */
-async function learn(tx: Tx, row: TransactionRow, terms: SettlementTerms): Promise<void> {
+async function learn(tx: Tx, row: TransactionRow, amountMinor: bigint): Promise<void> {
   const features = await readFeatures(tx, row.account_id);
   const settled = settleOnAccount(features, {
     at: Number(row.t_micros),
     type: row.type,
-    amountMinor: terms.amount,
+    amountMinor,
   });
   await storeFeatures(tx, row.account_id, settled);
 }

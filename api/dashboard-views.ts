@@ -51,7 +51,7 @@ export function riskyView(one: RiskyRow) {
     status: one.status,
     code: one.code,
     score: scoreAsFraction(one.score),
-    explanation: explain(one.reasons, one.currency),
+    explanation: explain(one.reasons, one.base_currency),
     reasons: one.reasons as unknown as Record<string, unknown>[],
     ruleSetVersion: one.rule_set_version,
     createdAt: iso(one.created_at),

@@ -73,8 +73,8 @@ export function createInstrumentRoutes({ db, audit, config }: ApiDeps): Route[] 
     method: 'post',
     path: '/api/admin/prices',
     name: 'importPrices',
-    summary: 'Imports dated prices; new instruments come into being with their first price',
-    access: { kind: 'session', roles: ['admin'], ownership: 'none' },
+    summary: 'Imports dated prices; new instruments come into being with their first price; needs a fresh factor',
+    access: { kind: 'session', roles: ['admin'], ownership: 'none', freshFactor: true },
     body: importBody,
     responses: { 200: { description: 'What was new', schema: importReport } },
     async handler(context) {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { balancesOf, ensureAccount } from '../db/ledger.ts';
-import { listInstruments } from '../db/prices.ts';
+import { type InstrumentPrice, listInstruments } from '../db/prices.ts';
 import { displayExponent } from '../db/transactions.ts';
 import { isDomainError } from '../domain/errors.ts';
 import { formatAmount, formatPrice, formatQuantity, multiplyHalfEven } from '../domain/money.ts';
@@ -18,6 +18,7 @@ const schema = z.object({
       quantity: z.string(),
       reserved: z.string(),
       available: z.string(),
+      currency: z.string().nullable().describe('What price and value are in'),
       price: z.string().nullable(),
       value: z.string().nullable(),
     }),
@@ -39,7 +40,7 @@ export function createPortfolioRoutes({ db, config }: ApiDeps): Route[] {
         return db.transaction(async (tx) => {
           const accountId = await ensureAccount(tx, { id: uuidV7(), userId });
           const held = await balancesOf(tx, accountId);
-          const prices = new Map((await listInstruments(tx)).map(({ id, price }) => [id, price]));
+          const instruments = new Map((await listInstruments(tx)).map((one) => [one.id, one]));
           const of = (kind: string) =>
             held.flatMap((one) =>
               one.asset.startsWith(`${kind}:`) ? [{ ...one, name: one.asset.slice(kind.length + 1) }] : [],
@@ -51,7 +52,7 @@ export function createPortfolioRoutes({ db, config }: ApiDeps): Route[] {
           const positions = of('position').map(({ name, balance, reserved }) => ({
             instrument: name,
             ...amounts('quantity', balance, reserved, formatQuantity),
-            ...valued(balance, prices.get(name) ?? null, displayExponent(config.baseCurrency)),
+            ...valued(balance, instruments.get(name)),
           }));
           return {
             status: 200,
@@ -82,12 +83,19 @@ function amounts<K extends string>(key: K, balance: bigint, reserved: bigint, fo
 }
 
 /** At the latest price, however old: for the eye, never for a decision. */
-function valued(quantity: bigint, price: bigint | null, exponent: number) {
-  if (price === null) return { price: null, value: null };
+function valued(quantity: bigint, instrument: InstrumentPrice | undefined) {
+  const currency = instrument?.currency ?? null;
+  const price = instrument?.price ?? null;
+  if (currency === null || price === null) return { currency, price: null, value: null };
+  const exponent = displayExponent(currency);
   try {
-    return { price: formatPrice(price), value: formatAmount(multiplyHalfEven(quantity, price, exponent), exponent) };
+    return {
+      currency,
+      price: formatPrice(price),
+      value: formatAmount(multiplyHalfEven(quantity, price, exponent), exponent),
+    };
   } catch (error) {
     if (!isDomainError(error)) throw error;
-    return { price: formatPrice(price), value: null };
+    return { currency, price: formatPrice(price), value: null };
   }
 }

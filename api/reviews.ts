@@ -35,6 +35,8 @@ const queueItem = z.object({
   quantity: z.string().nullable(),
   amount: z.string(),
   currency: z.string(),
+  baseAmount: z.string().nullable().describe('In the base currency; null while there is no exchange rate'),
+  baseCurrency: z.string(),
   category: z.string(),
   counterparty: z.string().nullable(),
   score: z.number(),
@@ -193,11 +195,16 @@ function toItem(row: ReviewQueueRow) {
     quantity: row.quantity === null ? null : formatQuantity(BigInt(row.quantity)),
     amount: formatAmount(BigInt(row.amount), exponent),
     currency: row.currency,
+    baseAmount:
+      row.base_amount === null ? null : formatAmount(BigInt(row.base_amount), displayExponent(row.base_currency)),
+    baseCurrency: row.base_currency,
     category: row.category,
     counterparty: row.counterparty,
     score: scoreAsFraction(row.score),
     ruleSetVersion: row.rule_set_version,
-    explanation: row.reasons.filter(({ points }) => points > 0).map((reason) => explainReason(reason, row.currency)),
+    explanation: row.reasons
+      .filter(({ points, note }) => points > 0 || note === 'error')
+      .map((reason) => explainReason(reason, row.base_currency)),
     reasons: row.reasons,
     createdAt: row.created_at,
     heldAt: row.held_at,

@@ -5,11 +5,13 @@ import { createDashboardRoutes } from './dashboard.ts';
 import type { ApiDeps } from './deps.ts';
 import { createDeviceRoutes } from './devices.ts';
 import { createEventRoutes } from './events.ts';
+import { createExchangeRateRoutes } from './exchange-rates.ts';
 import { createFactorOptionRoutes } from './factor-options.ts';
 import { createHealthRoutes } from './health.ts';
 import { createIncidentRoutes } from './incidents.ts';
 import { createInstrumentRoutes } from './instruments.ts';
 import { createKeyRoutes } from './keys.ts';
+import { createLimitRoutes } from './limits.ts';
 import { createLoginRoutes } from './login.ts';
 import { createMfaRoutes } from './mfa.ts';
 import { createOpenApiRoutes } from './openapi.ts';
@@ -42,11 +44,13 @@ export function createRoutes(deps: ApiDeps): Route[] {
     ...createDashboardRoutes(deps, () => all),
     ...createDeviceRoutes(deps),
     ...createEventRoutes(deps),
+    ...createExchangeRateRoutes(deps),
     ...createFactorOptionRoutes(deps),
     ...createHealthRoutes(deps),
     ...createIncidentRoutes(deps),
     ...createInstrumentRoutes(deps),
     ...createKeyRoutes(deps),
+    ...createLimitRoutes(deps),
     ...createLoginRoutes(deps),
     ...createMfaRoutes(deps),
     ...createOperationsRoutes(deps),

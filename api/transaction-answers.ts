@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import type { TransactionRow } from '../db/transactions.ts';
 import { DomainError, ERROR_MEANINGS, type ErrorCode } from '../domain/errors.ts';
+import { LIMIT_GROUPS, LIMIT_WINDOWS, type LimitGroup, type LimitWindow } from '../domain/limits.ts';
 import { FACTOR_METHODS } from '../domain/login.ts';
 import { TRANSACTION_STATUSES, TRANSACTION_TYPES } from '../domain/transaction.ts';
+import type { ExceededLimit } from '../domain/transaction-view.ts';
 import type { TransactionView } from '../workflows/contract.ts';
 import { problemReply } from './problem.ts';
 import type { Reply } from './route.ts';
@@ -17,6 +19,16 @@ export const transactionViewSchema = z.object({
   methods: z.array(z.enum(FACTOR_METHODS)).optional(),
   expiresAt: z.iso.datetime().optional(),
   reviewBy: z.iso.datetime().optional(),
+  limit: z
+    .object({
+      group: z.enum(LIMIT_GROUPS),
+      window: z.enum(LIMIT_WINDOWS),
+      limit: z.string(),
+      left: z.string(),
+      currency: z.string(),
+    })
+    .optional()
+    .describe('With limit_exceeded: the limit in the base currency, and the most that it would have let through'),
   payBy: z.iso.datetime().optional().describe('Until when a deposit may be paid'),
   createdAt: z.iso.datetime(),
 });
@@ -26,6 +38,10 @@ export const transactionDetailsSchema = transactionViewSchema.extend({
   quantity: z.string().nullable(),
   priceLimit: z.string().nullable(),
   price: z.string().nullable(),
+  baseAmount: z.string().nullable().describe('In the base currency; null while there is no exchange rate'),
+  baseCurrency: z.string(),
+  exchangeRate: z.string().nullable().describe('Units of the base currency for one unit; null for the base itself'),
+  ratedAt: z.iso.datetime().nullable(),
   category: z.string(),
   counterparty: z.string().nullable(),
   finishedAt: z.iso.datetime().nullable(),
@@ -42,7 +58,7 @@ const REJECTIONS: Readonly<Record<string, string>> = {
   instrument_unknown: 'This instrument is not traded here.',
   price_stale: 'There is no current price of this instrument.',
   price_limit: 'The market price is beyond the limit.',
-  currency_unsupported: 'Only the base currency is supported.',
+  currency_unsupported: 'This currency is not known here, or the instrument is traded in another one.',
   counterparty_unknown: 'There is no such account to transfer to.',
   amount_mismatch: 'The amount is not quantity times price. Leave it out, or correct it.',
   amount_too_small: 'Quantity times price rounds to zero.',
@@ -50,17 +66,40 @@ const REJECTIONS: Readonly<Record<string, string>> = {
   account_restricted: 'The account is restricted.',
   payment_failed: 'The payment was cancelled; nothing was booked.',
   payment_expired: 'It was not paid in time; nothing was booked.',
+  amount_not_payable: 'Card payments take amounts of this currency with a last digit of zero. Round the amount.',
+  rate_unavailable: 'There is no exchange rate for this currency; nothing was moved.',
+  rate_moved:
+    'Price or exchange rate moved it above an amount that needs more confirmation; nothing was moved. Ask again.',
   payment_mismatch: 'What was paid is not what was asked for; nothing was booked. Contact support.',
 };
 
 /** A rejected transaction as a problem document; the same for every repeat, so it quotes the first request. */
 export function rejectionReply(view: TransactionView, requestId: string): Reply {
   const code = isErrorCode(view.code) ? view.code : 'insufficient_funds';
-  const detail = REJECTIONS[code] ?? 'The transaction was rejected.';
-  const reply = problemReply(new DomainError(code, detail, { transactionId: view.transactionId }), requestId);
+  const { transactionId, limit } = view;
+  const detail = limit === undefined ? (REJECTIONS[code] ?? 'The transaction was rejected.') : limitDetail(limit);
+  const reply = problemReply(
+    new DomainError(code, detail, { transactionId, ...(limit === undefined ? {} : { limit }) }),
+    requestId,
+  );
   // A restriction that came up after the request was accepted rejects it like every other reason.
   const body = { ...(reply.body as Record<string, unknown>), status: 422, title: 'Unprocessable Entity' };
   return { ...reply, status: 422, body };
+}
+
+const GROUP_NAMES: Readonly<Record<LimitGroup, string>> = {
+  money_out: 'withdrawals and transfers',
+  deposit: 'deposits',
+  trade: 'buys and sells',
+};
+const WINDOW_NAMES: Readonly<Record<LimitWindow, string>> = {
+  per_transaction: 'for one',
+  rolling_24h: 'within 24 hours',
+  rolling_30d: 'within 30 days',
+};
+
+function limitDetail({ group, window, limit, left, currency }: ExceededLimit): string {
+  return `Your limit on ${GROUP_NAMES[group]} is ${limit} ${currency} ${WINDOW_NAMES[window]}; ${left} ${currency} are left.`;
 }
 
 /** The answer to `POST /api/transactions` for a stored decision. */

@@ -171,6 +171,7 @@ export function transactionSettings(config: Config): TransactionSettings {
     priceMaxAgeMs: config.priceMaxAge,
     maxFactorTries: MAX_FACTOR_ATTEMPTS,
     baseCurrency: config.baseCurrency,
+    rateMaxAgeMs: config.rateMaxAge,
     stepUpAmountMinor: minor(config.stepUpAmount),
     secondApprovalAboveMinor: config.secondApprovalAbove === undefined ? null : minor(config.secondApprovalAbove),
     securityQuestions: config.securityQuestions === 'additional',

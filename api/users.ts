@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { iso, isoOrNull, row, rows } from '../db/sql.ts';
 import { createUserAdministration } from '../db/user-administration.ts';
 import { DomainError } from '../domain/errors.ts';
+import { TIERS, type Tier } from '../domain/limits.ts';
 import { ASSIGNABLE_ROLES, ROLES, type Role } from '../domain/roles.ts';
 import { decodeCursor, pageOf, pageQuery } from './cursor.ts';
 import type { ApiDeps } from './deps.ts';
@@ -13,6 +14,7 @@ const userSchema = z.object({
   email: z.string(),
   fullName: z.string(),
   role: z.enum(ROLES),
+  tier: z.enum(TIERS).describe('Which limits hold for what they move'),
   disabled: z.boolean(),
   restricted: z.boolean(),
   locked: z.boolean(),
@@ -32,8 +34,12 @@ const createBody = z.strictObject({
   role: z.enum(ASSIGNABLE_ROLES),
 });
 const changeBody = z
-  .strictObject({ role: z.enum(ASSIGNABLE_ROLES).optional(), disabled: z.boolean().optional() })
-  .refine(({ role, disabled }) => role !== undefined || disabled !== undefined, 'name a role or disabled');
+  .strictObject({
+    role: z.enum(ASSIGNABLE_ROLES).optional(),
+    tier: z.enum(TIERS).optional(),
+    disabled: z.boolean().optional(),
+  })
+  .refine((body) => Object.values(body).some((value) => value !== undefined), 'name a role, a tier or disabled');
 const userPath = z.object({ id: z.uuid() });
 
 interface UserRow {
@@ -41,6 +47,7 @@ interface UserRow {
   email: string;
   full_name: string;
   role: Role;
+  tier: Tier;
   disabled_at: string | null;
   restricted: boolean;
   locked: boolean;
@@ -49,7 +56,7 @@ interface UserRow {
   created_at: string;
 }
 
-const USERS = `select u.id, u.email, u.full_name, u.role, u.disabled_at, u.restricted_at is not null as restricted,
+const USERS = `select u.id, u.email, u.full_name, u.role, u.tier, u.disabled_at, u.restricted_at is not null as restricted,
     exists (select from lockout l where l.user_id = u.id and l.unlocked_at is null
       and l.locked_until > clock_timestamp()) as locked,
     exists (select from totp_factor f where f.user_id = u.id and f.confirmed_at is not null) as mfa,
@@ -99,8 +106,12 @@ export function createUserRoutes(deps: ApiDeps): Route[] {
     context: RouteContext<z.output<typeof userPath>, unknown, z.output<typeof changeBody>>,
   ): Promise<Reply> {
     const { id } = context.params;
-    const { role, disabled } = context.body;
+    const { role, tier, disabled } = context.body;
+    if (tier !== undefined && id === principalOf(context).userId) {
+      throw new DomainError('own_account', 'Your own limits are another administrator’s to change.');
+    }
     if (disabled !== undefined) await administration.setDisabled(id, disabled, acting(context));
+    if (tier !== undefined) await administration.setTier(id, tier, acting(context));
     if (role !== undefined) await administration.setRole(id, role, acting(context));
     return { status: 200, body: await viewOf(id) };
   }
@@ -150,12 +161,13 @@ export function createUserRoutes(deps: ApiDeps): Route[] {
       method: 'patch',
       path: '/api/admin/users/{id}',
       name: 'changeUser',
-      summary: 'Give another role, disable or enable; sessions end',
+      summary: 'Give another role or tier, disable or enable; sessions end, but for a tier',
       access: ADMINS,
       params: userPath,
       body: changeBody,
       responses: {
         200: { description: 'Changed', schema: userSchema },
+        403: { description: 'own_account, or step_up_needed' },
         404: { description: 'not_found' },
         409: { description: 'last_admin' },
       },
@@ -199,6 +211,7 @@ function view(found: UserRow) {
     email: found.email,
     fullName: found.full_name,
     role: found.role,
+    tier: found.tier,
     disabled: found.disabled_at !== null,
     restricted: found.restricted,
     locked: found.locked,

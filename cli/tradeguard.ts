@@ -10,6 +10,7 @@ import { registerDoctor } from './doctor.ts';
 import { registerKeys } from './keys.ts';
 import { registerMigrate } from './migrate.ts';
 import { registerPrices } from './prices.ts';
+import { registerRates } from './rates.ts';
 import { registerReplay } from './replay.ts';
 import { readSecretFiles } from './secret-files.ts';
 import { registerStart } from './start.ts';
@@ -27,6 +28,7 @@ for (const register of [
   registerDatabase,
   registerMigrate,
   registerPrices,
+  registerRates,
   registerAudit,
   registerBackup,
   registerKeys,

@@ -2,6 +2,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { rows, type Tx } from '../db/sql.ts';
 import type { UserAdministration } from '../db/user-administration.ts';
 import { normaliseEmail } from '../domain/email.ts';
+import { isTier, TIERS, type Tier } from '../domain/limits.ts';
 import { ASSIGNABLE_ROLES, isRole, type Role } from '../domain/roles.ts';
 
 interface Flags {
@@ -14,6 +15,7 @@ interface AccountRow {
   email: string;
   full_name: string;
   role: Role;
+  tier: Tier;
   disabled: boolean;
   mfa: boolean;
 }
@@ -60,6 +62,12 @@ export function registerUsers(program: Command): void {
     .argument('<role>', ASSIGNABLE_ROLES.join(', '), parseRole)
     .action((who: string, role: Role, flags: Flags) =>
       change(flags, who, `has the role ${role}`, (tools, id) => tools.administration.setRole(id, role, OPERATOR)),
+    );
+  command('set-tier', 'give other limits')
+    .argument('<email-or-id>')
+    .argument('<tier>', TIERS.join(', '), parseTier)
+    .action((who: string, tier: Tier, flags: Flags) =>
+      change(flags, who, `has the tier ${tier}`, (tools, id) => tools.administration.setTier(id, tier, OPERATOR)),
     );
   command('disable', 'shut an account; sessions end')
     .argument('<email-or-id>')
@@ -134,7 +142,7 @@ async function withTools(flags: Flags, work: (tools: Tools) => Promise<void>): P
   }
 }
 
-const ACCOUNTS = `select u.id, u.email, u.full_name, u.role, u.disabled_at is not null as disabled,
+const ACCOUNTS = `select u.id, u.email, u.full_name, u.role, u.tier, u.disabled_at is not null as disabled,
     exists (select from totp_factor f where f.user_id = u.id and f.confirmed_at is not null) as mfa from app_user u`;
 
 function listAccounts(tx: Tx, all: boolean): Promise<AccountRow[]> {
@@ -149,12 +157,12 @@ async function accountOf(tx: Tx, who: string): Promise<AccountRow> {
   return found;
 }
 
-function view({ id, email, full_name, role, disabled, mfa }: AccountRow) {
-  return { userId: id, email, fullName: full_name, role, disabled, mfa };
+function view({ id, email, full_name, role, tier, disabled, mfa }: AccountRow) {
+  return { userId: id, email, fullName: full_name, role, tier, disabled, mfa };
 }
 
-function lineOf({ id, email, role, disabled, mfa }: AccountRow): string {
-  return `${id}  ${role.padEnd(8)}  ${mfa ? 'MFA' : '---'}  ${disabled ? 'disabled' : 'enabled '}  ${email}`;
+function lineOf({ id, email, role, tier, disabled, mfa }: AccountRow): string {
+  return `${id}  ${role.padEnd(8)}  ${tier.padEnd(8)}  ${mfa ? 'MFA' : '---'}  ${disabled ? 'disabled' : 'enabled '}  ${email}`;
 }
 
 function tellPassword(flags: Flags, user: Record<string, string>, oneTimePassword: string): void {
@@ -165,6 +173,11 @@ function tellPassword(flags: Flags, user: Record<string, string>, oneTimePasswor
 function parseRole(value: string): Role {
   if (isRole(value) && (ASSIGNABLE_ROLES as readonly Role[]).includes(value)) return value;
   throw new InvalidArgumentError(`A role is one of ${ASSIGNABLE_ROLES.join(', ')}.`);
+}
+
+function parseTier(value: string): Tier {
+  if (isTier(value)) return value;
+  throw new InvalidArgumentError(`A tier is one of ${TIERS.join(', ')}.`);
 }
 
 function parseEmail(value: string): string {

@@ -1,3 +1,4 @@
+import type { Tier } from '../domain/limits.ts';
 import type { FactorMethod } from '../domain/login.ts';
 import { ENROLLED_METHODS } from './owned-factors.ts';
 import { row, type Tx } from './sql.ts';
@@ -8,6 +9,8 @@ export interface AccountOwner {
   email: string;
   disabled: boolean;
   restricted: boolean;
+  /** Which limits hold. */
+  tier: Tier;
   /** The methods they enrolled, beside their mailbox. */
   enrolled: FactorMethod[];
 }
@@ -23,9 +26,15 @@ export async function lockOwner(
   userId: string,
   strength: 'share' | 'alone' = 'share',
 ): Promise<AccountOwner | undefined> {
-  const found = await row<{ email: string; disabled: boolean; restricted: boolean; enrolled: FactorMethod[] }>(
+  const found = await row<{
+    email: string;
+    disabled: boolean;
+    restricted: boolean;
+    tier: Tier;
+    enrolled: FactorMethod[];
+  }>(
     tx,
-    `select email, disabled_at is not null as disabled, restricted_at is not null as restricted,
+    `select email, disabled_at is not null as disabled, restricted_at is not null as restricted, tier,
             ${ENROLLED_METHODS} as enrolled
        from app_user where id = $1 ${strength === 'share' ? 'for share' : 'for no key update'}`,
     [userId],
@@ -36,6 +45,7 @@ export async function lockOwner(
     email: found.email,
     disabled: found.disabled,
     restricted: found.restricted,
+    tier: found.tier,
     enrolled: found.enrolled,
   };
 }

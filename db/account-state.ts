@@ -1,3 +1,4 @@
+import { emptyUsage, type LimitUsage } from '../domain/limits.ts';
 import type { AccountState } from '../domain/risk/account-state.ts';
 import { type AccountStateV1, upgradeAccount } from '../domain/risk/account-state-upgrade.ts';
 import { type Micros, microsToMillis } from '../domain/time.ts';
@@ -6,6 +7,8 @@ import { oneRow, run, type Tx } from './sql.ts';
 /** An account's past, and the moment a transaction recorded now happens at. */
 export interface AccountMoment {
   features: AccountState;
+  /** What counts towards its limits. */
+  usage: LimitUsage;
   /** The transaction's own time: after the account's latest one, else the clock (or the imported row's time). */
   t: { micros: Micros; text: string };
   /** The database's clock. */
@@ -23,13 +26,14 @@ type Stored = AccountState | AccountStateV1 | Record<string, never>;
 export async function readMoment(tx: Tx, accountId: string, virtualAt: string | null): Promise<AccountMoment> {
   const found = await oneRow<{
     features: Stored;
+    limit_usage: LimitUsage | Record<string, never>;
     t: string;
     t_micros: string;
     now: string;
     now_micros: string;
   }>(
     tx,
-    `select features, t::text, (extract(epoch from t) * 1000000)::bigint as t_micros, now::text,
+    `select features, limit_usage, t::text, (extract(epoch from t) * 1000000)::bigint as t_micros, now::text,
             (extract(epoch from now) * 1000000)::bigint as now_micros
        from account_state,
             lateral (select clock_timestamp() as now) as clock,
@@ -39,6 +43,7 @@ export async function readMoment(tx: Tx, accountId: string, virtualAt: string | 
   );
   return {
     features: upgradeAccount(found.features),
+    usage: isState(found.limit_usage) ? found.limit_usage : emptyUsage(),
     t: { micros: Number(found.t_micros), text: found.t },
     now: { ms: microsToMillis(Number(found.now_micros)), text: found.now },
   };
@@ -54,12 +59,52 @@ export async function readFeatures(tx: Tx, accountId: string): Promise<AccountSt
   return upgradeAccount(features);
 }
 
-/** Stores what a fold made of the features; `last_t` is the time of the latest recorded transaction. */
-export async function storeFeatures(tx: Tx, accountId: string, features: AccountState): Promise<void> {
+/** What counts towards an account's limits, and the database's clock. The account is locked. */
+export async function readUsage(tx: Tx, accountId: string): Promise<{ usage: LimitUsage; now: Micros }> {
+  const found = await oneRow<{ limit_usage: LimitUsage | Record<string, never>; now_micros: string }>(
+    tx,
+    `select limit_usage, (extract(epoch from clock_timestamp()) * 1000000)::bigint as now_micros
+       from account_state where account_id = $1`,
+    [accountId],
+  );
+  return {
+    usage: isState(found.limit_usage) ? found.limit_usage : emptyUsage(),
+    now: Number(found.now_micros),
+  };
+}
+
+/** Stores what counts towards an account's limits. */
+export async function storeUsage(tx: Tx, accountId: string, usage: LimitUsage): Promise<void> {
+  await run(tx, 'update account_state set limit_usage = $2::jsonb where account_id = $1', [
+    accountId,
+    JSON.stringify(usage),
+  ]);
+}
+
+/**
+ * Stores what a fold made of the features; `last_t` is the time of the latest recorded transaction.
+ * @param usage what counts towards the limits, where that changed with it
+ */
+export async function storeFeatures(
+  tx: Tx,
+  accountId: string,
+  features: AccountState,
+  usage?: LimitUsage,
+): Promise<void> {
   await run(
     tx,
-    `update account_state set features = $2::jsonb,
+    `update account_state set features = $2::jsonb, limit_usage = coalesce($4::jsonb, limit_usage),
             last_t = nullif($3::bigint, 0) * interval '1 microsecond' + 'epoch'::timestamptz where account_id = $1`,
-    [accountId, JSON.stringify(features), features.lastAt.toString()],
+    [
+      accountId,
+      JSON.stringify(features),
+      features.lastAt.toString(),
+      usage === undefined ? null : JSON.stringify(usage),
+    ],
   );
+}
+
+/** A fresh row holds `{}`. */
+function isState<T extends { version: 1 }>(stored: T | Record<string, never>): stored is T {
+  return 'version' in stored;
 }

@@ -10,6 +10,8 @@ export interface RiskyRow {
   type: TransactionType;
   amount: string | null;
   currency: string;
+  /** What the amounts in its reasons are in. */
+  base_currency: string;
   category: string;
   status: TransactionStatus;
   code: string | null;
@@ -28,7 +30,8 @@ const ABOVE = { high_risk: 'score > 60', flagged: 'score > 70' } as const;
 export function riskyTransactions(tx: Tx, which: keyof typeof ABOVE, limit: number): Promise<RiskyRow[]> {
   return rows<RiskyRow>(
     tx,
-    `select id, user_id, account_id, type, amount, currency, category, status, code, score, rule_set_version, reasons,
+    `select id, user_id, account_id, type, amount, currency,
+            coalesce(settings ->> 'baseCurrency', currency) as base_currency, category, status, code, score, rule_set_version, reasons,
             created_at, held_at, review_by
        from transaction where ${ABOVE[which]} order by created_at desc, id desc limit $1`,
     [limit],

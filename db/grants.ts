@@ -32,6 +32,7 @@ export const applicationGrants: Readonly<Record<string, string>> = {
   account_balance: 'select, insert, update',
   instrument: 'select, insert, update',
   instrument_price: 'select, insert',
+  exchange_rate: 'select, insert',
   transaction: 'select, insert, update',
   reservation: 'select, insert, update',
   payment: 'select, insert, update',

@@ -15,6 +15,7 @@ import { Profile } from './migrations/0011-profile.ts';
 import { KeyRotation } from './migrations/0012-key-rotation.ts';
 import { Factors } from './migrations/0013-factors.ts';
 import { Payments } from './migrations/0014-payments.ts';
+import { Money } from './migrations/0015-money.ts';
 import { RuleSets } from './migrations/0017-rule-sets.ts';
 import { NonceSpend } from './migrations/0019-nonce-spend.ts';
 import { run } from './sql.ts';
@@ -34,6 +35,7 @@ const migrations = [
   KeyRotation,
   Factors,
   Payments,
+  Money,
   RuleSets,
   NonceSpend,
 ].map((migration) => ({

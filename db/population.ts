@@ -34,11 +34,11 @@ export async function renewPopulation(tx: Tx): Promise<{ day: number; added: num
   const through = today - LABEL_DELAY_DAYS - 1;
   const counted = await rows<{ day: number; type: TransactionType; bucket: number; n: number }>(
     tx,
-    `select floor(extract(epoch from t.t) / 86400)::integer as day, t.type, ${BUCKET('t.amount')} as bucket, count(*)::integer as n
+    `select floor(extract(epoch from t.t) / 86400)::integer as day, t.type, ${BUCKET('t.base_amount')} as bucket, count(*)::integer as n
        from transaction t left join fraud_mark f on f.transaction_id = t.id and f.is_fraud
       where t.t >= 'epoch'::timestamptz + ($1::bigint + 1) * interval '1 day'
         and t.t < 'epoch'::timestamptz + ($2::bigint + 1) * interval '1 day'
-        and t.status = 'settled' and t.virtual is null and f.transaction_id is null
+        and t.status = 'settled' and t.base_amount > 0 and t.virtual is null and f.transaction_id is null
       group by 1, 2, 3 order by 1, 2, 3`,
     [last.state.throughDay, through],
   );

@@ -117,6 +117,9 @@ export interface ReviewQueueRow {
   quantity: string | null;
   amount: string;
   currency: string;
+  /** What it is in the base currency, minor units; null while no rate is known. */
+  base_amount: string | null;
+  base_currency: string;
   category: string;
   counterparty: string | null;
   score: number;
@@ -140,6 +143,7 @@ export async function reviewQueue(
   const found = await rows<ReviewQueueRow>(
     tx,
     `select t.id, t.user_id, t.account_id, t.type, t.instrument_id, t.quantity, t.amount, t.currency, t.category,
+            t.base_amount, coalesce(t.settings ->> 'baseCurrency', t.currency) as base_currency,
             t.counterparty, t.score, t.rule_set_version, t.reasons, t.held_at, t.review_by, t.required_approvals,
             t.created_at, t.review_by::text as position,
             greatest(0, floor(extract(epoch from t.review_by - clock_timestamp())))::integer as seconds_left,

@@ -1,10 +1,11 @@
+import { formatRate } from '../domain/exchange.ts';
 import type { FactorMethod } from '../domain/login.ts';
 import { CURRENCY_EXPONENTS, formatAmount, formatPrice, formatQuantity, isCurrency } from '../domain/money.ts';
 import type { Counterfactual } from '../domain/risk/counterfactual.ts';
 import type { Reason } from '../domain/risk/reasons.ts';
 import type { ShadowDecision } from '../domain/risk/shadow.ts';
 import type { TransactionStatus, TransactionType } from '../domain/transaction.ts';
-import type { TransactionView } from '../domain/transaction-view.ts';
+import type { ExceededLimit, TransactionView } from '../domain/transaction-view.ts';
 import { iso, isoOrNull, row, rows, run, type Tx } from './sql.ts';
 
 /** A row of `transaction`. Numbers are decimal digits of integers, times PostgreSQL's text. */
@@ -18,6 +19,13 @@ export interface TransactionRow {
   price_limit: string | null;
   price: string | null;
   amount: string | null;
+  /** Minor units of the base currency at `rate`; null while no rate is known. */
+  base_amount: string | null;
+  /** The exchange rate that was used and its date; null for the base currency. */
+  rate: string | null;
+  rate_at: string | null;
+  /** With the code `limit_exceeded`. */
+  limit_hit: ExceededLimit | null;
   currency: string;
   category: string;
   counterparty: string | null;
@@ -55,7 +63,7 @@ export interface TransactionRow {
   review_by_micros: string | null;
 }
 
-const COLUMNS = `id, user_id, account_id, type, instrument_id, quantity, price_limit, price, amount, currency, category,
+const COLUMNS = `id, user_id, account_id, type, instrument_id, quantity, price_limit, price, amount, base_amount, rate, rate_at, limit_hit, currency, category,
   counterparty, counterparty_account_id, encode(body_hash, 'hex') as body_hash, status, code, score, rule_set_version,
   reasons, features, hold_after_step_up, methods, first_status, first_body, t, created_at, step_up_expires_at, held_at,
   review_by, payment_expires_at, required_approvals, cancel_requested_at, finished_at, session_id, host(ip) as ip, user_agent, request_id, settings, virtual,
@@ -84,10 +92,10 @@ export async function insertTransaction(tx: Tx, value: NewTransaction): Promise<
        category, counterparty, counterparty_account_id, body_hash, status, code, score, rule_set_version, reasons, features,
        hold_after_step_up, methods, first_status, first_body, t, created_at, step_up_expires_at, held_at, review_by,
        required_approvals, finished_at, session_id, ip, request_id, settings, virtual, device_id,
-       user_agent, payment_expires_at, shadows, counterfactual)
+       user_agent, payment_expires_at, shadows, counterfactual, base_amount, rate, rate_at, limit_hit)
      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, decode($14, 'hex'), $15, $16, $17, $18, $19::jsonb,
        $20::jsonb, $21, $22::jsonb, $23, $24::json, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35::jsonb, $36::jsonb,
-       (select device_id from session where id = $32), $37, $38, $39::jsonb, $40::jsonb)`,
+       (select device_id from session where id = $32), $37, $38, $39::jsonb, $40::jsonb, $41, $42, $43, $44::jsonb)`,
     [
       value.id,
       value.user_id,
@@ -129,35 +137,57 @@ export async function insertTransaction(tx: Tx, value: NewTransaction): Promise<
       value.payment_expires_at,
       value.shadows === null ? null : JSON.stringify(value.shadows),
       value.counterfactual === null ? null : JSON.stringify(value.counterfactual),
+      value.base_amount,
+      value.rate,
+      value.rate_at,
+      value.limit_hit === null ? null : JSON.stringify(value.limit_hit),
     ],
   );
 }
 
-/** Ends a transaction as settled, at the price and amount it was settled at. */
-export async function markSettled(tx: Tx, id: string, final: { price: string | null; amount: string }): Promise<void> {
+/** What a transaction came to in the base currency, and the rate that said so. */
+export type BaseValue = Pick<TransactionRow, 'base_amount' | 'rate' | 'rate_at'>;
+
+/** Ends a transaction as settled, at the price, amount and rate it was settled at. */
+export async function markSettled(
+  tx: Tx,
+  id: string,
+  final: { price: string | null; amount: string } & BaseValue,
+): Promise<void> {
   await run(
     tx,
-    `update transaction set status = 'settled', price = $2, amount = $3, finished_at = clock_timestamp() where id = $1`,
-    [id, final.price, final.amount],
+    `update transaction set status = 'settled', price = $2, amount = $3, base_amount = $4, rate = $5, rate_at = $6,
+            finished_at = clock_timestamp() where id = $1`,
+    [id, final.price, final.amount, final.base_amount, final.rate, final.rate_at],
   );
 }
 
 /** Ends a transaction as rejected. */
-export async function markRejected(tx: Tx, id: string, code: string): Promise<void> {
+export async function markRejected(
+  tx: Tx,
+  id: string,
+  code: string,
+  limit: ExceededLimit | null = null,
+): Promise<void> {
   await run(
     tx,
-    `update transaction set status = 'rejected', code = $2, finished_at = clock_timestamp() where id = $1`,
-    [id, code],
+    `update transaction set status = 'rejected', code = $2, limit_hit = $3::jsonb, finished_at = clock_timestamp()
+      where id = $1`,
+    [id, code, limit === null ? null : JSON.stringify(limit)],
   );
 }
 
 /** Lets a deposit wait for its payment. `timeoutMs` counts from now (database time). */
-export async function markPaymentRequired(tx: Tx, id: string, { timeoutMs }: { timeoutMs: number }): Promise<void> {
+export async function markPaymentRequired(
+  tx: Tx,
+  id: string,
+  { timeoutMs, base_amount, rate, rate_at }: { timeoutMs: number } & BaseValue,
+): Promise<void> {
   await run(
     tx,
-    `update transaction set status = 'payment_required',
+    `update transaction set status = 'payment_required', base_amount = $3, rate = $4, rate_at = $5,
             payment_expires_at = clock_timestamp() + make_interval(secs => $2::double precision / 1000) where id = $1`,
-    [id, timeoutMs],
+    [id, timeoutMs, base_amount, rate, rate_at],
   );
 }
 
@@ -190,6 +220,7 @@ export function transactionView(
     | 'step_up_expires_at'
     | 'review_by'
     | 'payment_expires_at'
+    | 'limit_hit'
     | 'created_at'
   >,
 ): TransactionView {
@@ -207,6 +238,7 @@ export function transactionView(
     ...(value.status === 'payment_required' && value.payment_expires_at !== null
       ? { payBy: iso(value.payment_expires_at) }
       : {}),
+    ...(value.limit_hit === null ? {} : { limit: value.limit_hit }),
     createdAt: iso(value.created_at),
   };
 }
@@ -219,9 +251,21 @@ export function transactionDetails(value: TransactionRow) {
     quantity: value.quantity === null ? null : formatQuantity(BigInt(value.quantity)),
     priceLimit: value.price_limit === null ? null : formatPrice(BigInt(value.price_limit)),
     price: value.price === null ? null : formatPrice(BigInt(value.price)),
+    ...baseDetails(value),
     category: value.category,
     counterparty: value.counterparty,
     finishedAt: isoOrNull(value.finished_at),
+  };
+}
+
+/** What it came to in the base currency, and by which rate. */
+function baseDetails({ base_amount, rate, rate_at, settings }: TransactionRow) {
+  const { baseCurrency } = settings as { baseCurrency: string };
+  return {
+    baseAmount: base_amount === null ? null : formatAmount(BigInt(base_amount), displayExponent(baseCurrency)),
+    baseCurrency,
+    exchangeRate: rate === null ? null : formatRate(BigInt(rate)),
+    ratedAt: isoOrNull(rate_at),
   };
 }
 

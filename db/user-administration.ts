@@ -1,5 +1,6 @@
 import { authenticatorLetter } from '../domain/account-letters.ts';
 import { DomainError } from '../domain/errors.ts';
+import type { Tier } from '../domain/limits.ts';
 import type { Role } from '../domain/roles.ts';
 import { newOneTimePassword } from '../security/one-time-password.ts';
 import type { PasswordHasher } from '../security/passwords.ts';
@@ -32,6 +33,7 @@ interface LockedUser {
   id: string;
   email: string;
   role: Role;
+  tier: Tier;
   disabled: boolean;
 }
 
@@ -45,7 +47,7 @@ export function createUserAdministration({ db, audit, passwords, outbox }: UserA
   async function lockWithAdmins(tx: Tx, userId: string): Promise<{ user: LockedUser; isLastAdmin: boolean }> {
     const locked = await rows<LockedUser>(
       tx,
-      `select id, email, role, disabled_at is not null as disabled from app_user
+      `select id, email, role, tier, disabled_at is not null as disabled from app_user
         where id = $1 or (role = 'admin' and disabled_at is null) order by id for no key update`,
       [userId],
     );
@@ -97,6 +99,15 @@ export function createUserAdministration({ db, audit, passwords, outbox }: UserA
         await run(tx, 'update app_user set role = $2 where id = $1', [userId, role]);
         await record(tx, 'user.role_changed', userId, by, { from: user.role, to: role });
         await revokeSessions(tx, audit, { ...by, userId, reason: 'role_changed' });
+      }),
+
+    /** Gives somebody other limits, from their next transaction on. */
+    setTier: (userId: string, tier: Tier, by: Acting): Promise<void> =>
+      db.transaction(async (tx) => {
+        const { user } = await lockWithAdmins(tx, userId);
+        if (user.tier === tier) return;
+        await run(tx, 'update app_user set tier = $2 where id = $1', [userId, tier]);
+        await record(tx, 'user.tier_changed', userId, by, { from: user.tier, to: tier });
       }),
 
     /** Shuts an account, ending its sessions, or opens it again. @throws DomainError `last_admin` */

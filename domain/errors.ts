@@ -90,6 +90,10 @@ export const ERROR_MEANINGS = {
   payment_failed: 'unprocessable',
   payment_expired: 'unprocessable',
   payment_mismatch: 'unprocessable',
+  amount_not_payable: 'unprocessable',
+  rate_unavailable: 'unprocessable',
+  rate_moved: 'unprocessable',
+  limit_exceeded: 'unprocessable',
   password_breached: 'unprocessable',
   // What may work later
   rate_limited: 'rate_limited',

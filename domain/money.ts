@@ -10,7 +10,7 @@ export const QUANTITY_EXPONENT = 6;
 /** The largest value a signed 64-bit column (PostgreSQL bigint) holds. */
 export const MAX_INT64 = 9_223_372_036_854_775_807n;
 
-/** Minor-unit exponents of the currencies we know, from ISO 4217. */
+/** Minor-unit exponents of the currencies we know, from ISO 4217. What is not here is refused. */
 export const CURRENCY_EXPONENTS = {
   USD: 2,
   EUR: 2,
@@ -18,16 +18,66 @@ export const CURRENCY_EXPONENTS = {
   CHF: 2,
   CAD: 2,
   AUD: 2,
+  NZD: 2,
   SEK: 2,
   NOK: 2,
   DKK: 2,
   PLN: 2,
+  CZK: 2,
+  HUF: 2,
+  RON: 2,
+  BGN: 2,
+  TRY: 2,
+  UAH: 2,
+  ILS: 2,
   SGD: 2,
   HKD: 2,
+  CNY: 2,
+  TWD: 2,
+  INR: 2,
+  IDR: 2,
+  MYR: 2,
+  PHP: 2,
+  THB: 2,
+  PKR: 2,
+  BDT: 2,
+  LKR: 2,
+  AED: 2,
+  SAR: 2,
+  QAR: 2,
+  EGP: 2,
+  MAD: 2,
+  ZAR: 2,
+  NGN: 2,
+  KES: 2,
+  GHS: 2,
+  BRL: 2,
+  MXN: 2,
+  ARS: 2,
+  COP: 2,
+  PEN: 2,
+  UYU: 2,
+  DOP: 2,
+  CRC: 2,
+  GTQ: 2,
+  KZT: 2,
+  GEL: 2,
   JPY: 0,
   KRW: 0,
+  VND: 0,
+  CLP: 0,
+  PYG: 0,
+  ISK: 0,
+  UGX: 0,
+  RWF: 0,
+  XAF: 0,
+  XOF: 0,
+  XPF: 0,
   BHD: 3,
   KWD: 3,
+  JOD: 3,
+  OMR: 3,
+  TND: 3,
 } as const satisfies Record<string, number>;
 
 export type Currency = keyof typeof CURRENCY_EXPONENTS;
@@ -104,14 +154,18 @@ export function formatQuantity(quantity: bigint): string {
  */
 export function multiplyHalfEven(quantity: bigint, price: bigint, exponent: number): bigint {
   if (quantity < 0n || price < 0n) throw new RangeError('quantity and price are not negative');
-  const divisor = 10n ** BigInt(QUANTITY_EXPONENT + PRICE_EXPONENT - exponent);
-  const product = quantity * price;
-  const quotient = product / divisor;
-  const twiceRemainder = (product % divisor) * 2n;
-  const roundUp = twiceRemainder > divisor || (twiceRemainder === divisor && quotient % 2n === 1n);
-  const minor = roundUp ? quotient + 1n : quotient;
+  const minor = divideHalfEven(quantity * price, 10n ** BigInt(QUANTITY_EXPONENT + PRICE_EXPONENT - exponent));
   if (minor > MAX_INT64) throw new DomainError('amount_too_large', 'Quantity times price is too large.');
   return minor;
+}
+
+/** `dividend / divisor`, rounded half to even. Throws RangeError for a negative dividend or a divisor that is not positive. */
+export function divideHalfEven(dividend: bigint, divisor: bigint): bigint {
+  if (dividend < 0n || divisor <= 0n) throw new RangeError('a dividend is not negative and a divisor is positive');
+  const quotient = dividend / divisor;
+  const twiceRemainder = (dividend % divisor) * 2n;
+  const roundUp = twiceRemainder > divisor || (twiceRemainder === divisor && quotient % 2n === 1n);
+  return roundUp ? quotient + 1n : quotient;
 }
 
 /**

@@ -40,6 +40,14 @@ export function judgePayment(expected: ExpectedPayment, seen: Payment): PaymentV
   return isExact ? 'book' : 'mismatch';
 }
 
+/** Currencies of three fraction digits, of which card networks take only two (https://docs.stripe.com/currencies#three-decimal). */
+const THREE_DIGITS: ReadonlySet<string> = new Set(['BHD', 'JOD', 'KWD', 'OMR', 'TND']);
+
+/** True for an amount of minor units that a provider can be asked for: with three fraction digits the last one is zero. */
+export function isPayable(currency: string, amountMinor: bigint): boolean {
+  return !THREE_DIGITS.has(currency) || amountMinor % 10n === 0n;
+}
+
 /** Milliseconds until the provider is asked again where no webhook came: 1, 2, 4 ... minutes, at last once an hour. */
 export function nextPaymentLookMs(looks: number): number {
   return Math.min(60_000 * 2 ** Math.min(looks, 10), 3_600_000);

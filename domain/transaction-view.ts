@@ -1,3 +1,4 @@
+import type { LimitGroup, LimitWindow } from './limits.ts';
 import type { FactorMethod } from './login.ts';
 import type { TransactionStatus, TransactionType } from './transaction.ts';
 
@@ -15,5 +16,16 @@ export interface TransactionView {
   reviewBy?: string;
   /** Until when a deposit may be paid. */
   payBy?: string;
+  /** With `limit_exceeded`: which limit, and the most that it would have let through. */
+  limit?: ExceededLimit;
   createdAt: string;
+}
+
+/** A limit that refused a transaction, in the base currency. */
+export interface ExceededLimit {
+  group: LimitGroup;
+  window: LimitWindow;
+  limit: string;
+  left: string;
+  currency: string;
 }

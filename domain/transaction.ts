@@ -36,6 +36,10 @@ export const REJECTION_CODES = [
   'payment_failed',
   'payment_expired',
   'payment_mismatch',
+  'amount_not_payable',
+  'rate_unavailable',
+  'rate_moved',
+  'limit_exceeded',
 ] as const;
 export type RejectionCode = (typeof REJECTION_CODES)[number];
 

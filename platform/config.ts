@@ -20,6 +20,7 @@ import {
   text,
   urlOf,
 } from './config-values.ts';
+import { limitTable, problemsOfLimits } from './limits-config.ts';
 import type { S3Settings } from './s3-client.ts';
 import type { StripeSettings } from './stripe-payments.ts';
 
@@ -123,6 +124,8 @@ const FIELDS = {
   securityQuestions: field('SECURITY_QUESTIONS', z.enum(['off', 'additional'], 'write off or additional'), 'off'),
   verdictTimeout: field('VERDICT_TIMEOUT', duration, '10s'),
   priceMaxAge: field('PRICE_MAX_AGE', duration, '15m'),
+  rateMaxAge: field('RATE_MAX_AGE', duration, '26h'),
+  limits: field('LIMITS', limitTable, '{}'),
   stripeSecretKey: optional(
     'STRIPE_SECRET_KEY',
     text.regex(/^(sk|rk)_(test|live)_[A-Za-z0-9]{8,}$/, 'write a secret or restricted key of Stripe: sk_... or rk_...'),
@@ -310,6 +313,7 @@ export function loadConfig(env: Environment): Config {
   const problems = [
     ...(result.error?.issues ?? []).map((issue) => describeIssue(issue, input)),
     ...crossProblems(input),
+    ...(result.success ? problemsOfLimits(result.data as Parsed) : []),
     ...(production ? productionProblems(input) : []),
   ];
   if (!result.success || problems.length > 0) throw new ConfigError(problems);

@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import Stripe from 'stripe';
-import type { Payment, PaymentState } from '../domain/payment.ts';
+import { formatAmount } from '../domain/money.ts';
+import { isPayable, type Payment, type PaymentState } from '../domain/payment.ts';
 import { PaymentError, type PaymentEvent, type PaymentPort, WebhookError } from './payment-port.ts';
 
 /** The version whose shapes are read here; Stripe answers in it whatever the account's default is. */
@@ -11,6 +12,12 @@ const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
 const TIMEOUT_MS = 10_000;
 /** The workflow retries for as long as it lives: these two only bridge a connection that was just closed. */
 const NETWORK_RETRIES = 1;
+
+/**
+ * Stripe counts in the minor units of ISO 4217, also where there are none (JPY, KRW), but for these: their amounts have no
+ * fraction and are written with two digits of it (https://docs.stripe.com/currencies#special-cases).
+ */
+const WRITTEN_WITH_TWO_MORE: ReadonlySet<string> = new Set(['ISK', 'UGX']);
 
 const STATE_OF: Readonly<Record<string, PaymentState>> = {
   succeeded: 'succeeded',
@@ -40,11 +47,11 @@ export function createStripePayments({ secretKey, webhookSecret, apiBase }: Stri
 
   return {
     async request({ transactionId, amountMinor, currency }) {
-      if (!Number.isSafeInteger(Number(amountMinor))) throw new PaymentError('Stripe takes no such amount', false);
+      const amount = toStripe(amountMinor, currency);
       const intent = await reached(() =>
         stripe.paymentIntents.create(
           {
-            amount: Number(amountMinor),
+            amount,
             currency: currency.toLowerCase(),
             automatic_payment_methods: { enabled: true },
             metadata: { transactionId },
@@ -98,13 +105,30 @@ function eventOf(event: Stripe.Event): PaymentEvent {
   return { eventId: event.id, type: event.type, payment };
 }
 
+/** @throws PaymentError for an amount that Stripe cannot be asked for */
+function toStripe(amountMinor: string, currency: string): number {
+  const minor = BigInt(amountMinor);
+  const amount = Number(WRITTEN_WITH_TWO_MORE.has(currency) ? minor * 100n : minor);
+  if (!isPayable(currency, minor) || !Number.isSafeInteger(amount)) {
+    throw new PaymentError('Stripe takes no such amount', false);
+  }
+  return amount;
+}
+
+/** Minor units as we count them; with a fraction, which equals no amount of ours, where Stripe took part of one. */
+function fromStripe(amount: number, currency: string): string {
+  if (!WRITTEN_WITH_TWO_MORE.has(currency)) return String(amount);
+  return formatAmount(BigInt(amount), 2).replace(/\.00$/, '');
+}
+
 function paymentOf(intent: Stripe.PaymentIntent): Payment {
+  const currency = intent.currency.toUpperCase();
   return {
     paymentId: intent.id,
     state: STATE_OF[intent.status] ?? 'open',
-    amountMinor: String(intent.amount),
-    receivedMinor: String(intent.amount_received),
-    currency: intent.currency.toUpperCase(),
+    amountMinor: fromStripe(intent.amount, currency),
+    receivedMinor: fromStripe(intent.amount_received, currency),
+    currency,
     transactionId: intent.metadata.transactionId ?? null,
   };
 }

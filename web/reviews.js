@@ -18,7 +18,9 @@ export function showReviews(container, items, { canReview, decided, failed }) {
 }
 
 function heldTransaction(item, { canReview, decided, failed }) {
-  const heading = `${item.type} of ${item.amount} ${item.currency}`;
+  const isForeign = item.currency !== item.baseCurrency;
+  const inBase = isForeign ? ` (${item.baseAmount ?? 'unknown'} ${item.baseCurrency})` : '';
+  const heading = `${item.type} of ${item.amount} ${item.currency}${inBase}`;
   const approvals = el('span', {}, approvalsText(item));
   const reasonId = `reason-${item.transactionId}`;
   const reason = el('textarea', { id: reasonId, name: 'reason', required: '', maxlength: '1000', rows: '2' });

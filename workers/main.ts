@@ -11,6 +11,8 @@ import { createOrm } from '../db/orm.ts';
 import { createOutbox } from '../db/outbox.ts';
 import { noteOutsideSecrets } from '../db/outside-secrets.ts';
 import { recordPrices } from '../db/prices.ts';
+import { limitsInMinor } from '../domain/limits.ts';
+import { currencyExponent } from '../domain/money.ts';
 import { type Config, ConfigError, loadConfig } from '../platform/config.ts';
 import { createLogger } from '../platform/logger.ts';
 import { createMailer } from '../platform/mailer.ts';
@@ -146,6 +148,7 @@ export async function startWorkerProcess({ config, log, workflowBundle, schedule
       outbox,
       mailer,
       payments: await openPayments(config.stripe),
+      limits: limitsInMinor(config.limits, currencyExponent(config.baseCurrency)),
       registry: createWorkflowRegistry({ temporal: client, queues }),
       log,
       publicOrigin: config.publicOrigin,

@@ -59,8 +59,10 @@ export interface TransactionSettings {
   reviewWindowMs: number;
   priceMaxAgeMs: number;
   maxFactorTries: number;
-  /** Every other currency is refused until there are rates. */
+  /** What thresholds, features and limits are counted in. */
   baseCurrency: string;
+  /** An older exchange rate lets nothing through; absent in runs from before there were rates, which take none as young. */
+  rateMaxAgeMs?: number;
   /** Minor units of the base currency, decimal digits; amounts strictly above need a step-up. */
   stepUpAmountMinor: string;
   /** Minor units; holds strictly above need two different reviewers. Null: one always suffices. */

@@ -43,8 +43,10 @@ describe('staff at the command line', () => {
     expect(login.body.status).toBe('enrolment_required');
 
     await tradeguard('users', 'set-role', email, 'auditor');
+    await tradeguard('users', 'set-tier', email, 'basic');
+    await expect(tradeguard('users', 'set-tier', email, 'gold')).rejects.toThrow(/A tier is one of basic, standard/);
     await tradeguard('users', 'disable', email);
-    expect(await listed(email)).toMatchObject({ role: 'auditor', disabled: true });
+    expect(await listed(email)).toMatchObject({ role: 'auditor', tier: 'basic', disabled: true });
     await tradeguard('users', 'enable', email);
     const reset = await tradeguard('users', 'reset-password', email);
     const password = /: (\S+)$/m.exec(reset)?.[1] ?? '';
@@ -60,6 +62,7 @@ describe('staff at the command line', () => {
     expect(trail?.actions).toEqual([
       'user.created',
       'user.role_changed',
+      'user.tier_changed',
       'user.disabled',
       'user.enabled',
       'user.password_reset',

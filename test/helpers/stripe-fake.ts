@@ -44,8 +44,16 @@ export async function startStripe() {
       return send(response, 401, { error: { type: 'invalid_request_error', message: 'Invalid API Key provided' } });
     }
     if (request.method === 'POST' && id === undefined) {
+      const form = new URLSearchParams(body);
+      // https://docs.stripe.com/currencies#special-cases and #three-decimal
+      const step = { isk: 100, ugx: 100, bhd: 10, jod: 10, kwd: 10, omr: 10, tnd: 10 }[form.get('currency') ?? ''] ?? 1;
+      if (Number(form.get('amount')) % step !== 0) {
+        return send(response, 400, {
+          error: { type: 'invalid_request_error', code: 'invalid_charge_amount', message: 'Invalid amount' },
+        });
+      }
       // https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts
-      if (Number(new URLSearchParams(body).get('amount')) < 50) {
+      if (Number(form.get('amount')) < 50) {
         return send(response, 400, {
           error: { type: 'invalid_request_error', code: 'amount_too_small', message: 'Min' },
         });

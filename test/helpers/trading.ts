@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { readFeatures, storeFeatures } from '../../db/account-state.ts';
+import { recordRates } from '../../db/exchange-rates.ts';
 import { checkLedger, ensureAccount, postSettlement } from '../../db/ledger.ts';
 import { recordPrices } from '../../db/prices.ts';
 import { oneRow, rows } from '../../db/sql.ts';
 import { findTransaction } from '../../db/transactions.ts';
-import { parseAmount, parsePrice } from '../../domain/money.ts';
+import { parseRate } from '../../domain/exchange.ts';
+import { currencyExponent, parseAmount, parsePrice } from '../../domain/money.ts';
 import { settleOnAccount } from '../../domain/risk/account-state.ts';
 import { fold, NO_ACCESS } from '../../domain/risk/features.ts';
 import { emptyPopulation, preparePopulation } from '../../domain/risk/population.ts';
@@ -38,14 +40,14 @@ export function createTrading(stack: Pick<Stack, 'api' | 'db' | 'people'>) {
   const { api, db } = stack;
 
   /** Money from the bank, booked beside the API: it leaves no trace in the features, as an opening balance does. */
-  async function fund(accountId: string, amount: string): Promise<void> {
+  async function fund(accountId: string, amount: string, currency = 'USD'): Promise<void> {
     await db.transaction((tx) =>
       postSettlement(tx, randomUUID(), {
         type: 'deposit',
         accountId,
         counterpartyAccountId: null,
-        currency: 'USD',
-        amount: parseAmount(amount, 2),
+        currency,
+        amount: parseAmount(amount, currencyExponent(currency)),
         instrument: null,
         quantity: null,
       }),
@@ -115,12 +117,22 @@ export function createTrading(stack: Pick<Stack, 'api' | 'db' | 'people'>) {
     trader,
     past,
     held,
+    /** Records a rate to the dollar, dated `ageMs` ago. */
+    rate: (currency: string, rate: string, ageMs = 0) =>
+      db.transaction((tx) =>
+        recordRates(
+          tx,
+          'USD',
+          [{ currency, at: new Date(Date.now() - ageMs).toISOString(), rate: parseRate(rate) }],
+          'test',
+        ),
+      ),
     /** Records a price, dated `ageMs` ago. */
-    price: (instrument: string, price: string, ageMs = 0) =>
+    price: (instrument: string, price: string, ageMs = 0, currency = 'USD') =>
       db.transaction((tx) =>
         recordPrices(
           tx,
-          [{ instrument, at: new Date(Date.now() - ageMs).toISOString(), price: parsePrice(price), currency: 'USD' }],
+          [{ instrument, at: new Date(Date.now() - ageMs).toISOString(), price: parsePrice(price), currency }],
           'test',
         ),
       ),

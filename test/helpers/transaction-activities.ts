@@ -5,19 +5,21 @@ import { createTransactionActivities } from '../../activities/transaction.ts';
 import { createAuditLog } from '../../db/audit.ts';
 import type { Database } from '../../db/orm.ts';
 import { createOutbox } from '../../db/outbox.ts';
+import { DEFAULT_LIMITS, limitsInMinor } from '../../domain/limits.ts';
 import type { TaskQueues, TransactionInput, TransactionRequest } from '../../workflows/contract.ts';
 import type { Stack } from './stack.ts';
 import type { Trader } from './trading.ts';
 
 /** The activities of a worker process of its own, with queues of its own, on a stack's database. */
 export function transactionActivities({ keyring, config }: Stack, db: Database) {
-  const deps: Pick<ActivityDeps, 'db' | 'keyring' | 'audit' | 'outbox' | 'publicOrigin' | 'log'> = {
+  const deps: Pick<ActivityDeps, 'db' | 'keyring' | 'audit' | 'outbox' | 'publicOrigin' | 'log' | 'limits'> = {
     db,
     keyring,
     audit: createAuditLog({ auditKey: config.auditKey }),
     outbox: createOutbox({ keyring }),
     publicOrigin: config.publicOrigin,
     log: pino({ level: 'silent' }),
+    limits: limitsInMinor(DEFAULT_LIMITS, 2),
   };
   return createTransactionActivities(deps as ActivityDeps);
 }
@@ -60,6 +62,7 @@ export function transactionInput(
       paymentTimeoutMs: 24 * 3_600_000,
       maxFactorTries: 5,
       baseCurrency: 'USD',
+      rateMaxAgeMs: 26 * 3_600_000,
       stepUpAmountMinor: '1000000',
       secondApprovalAboveMinor: null,
     },

@@ -55,6 +55,7 @@ describe('defaults are the customer’s values', () => {
     ['loginStepUpTimeout', 10 * 60_000],
     ['verdictTimeout', 10_000],
     ['priceMaxAge', 15 * 60_000],
+    ['rateMaxAge', 26 * 3_600_000],
     ['stepUpAmount', '10000'],
     ['baseCurrency', 'USD'],
     ['rateLimitPerMinute', 30],
@@ -173,5 +174,38 @@ describe('migrations need the owner’s URL alone', () => {
     const env = { DATABASE_OWNER_URL: ownerUrl, DATABASE_URL: 'postgresql://shop:pw@db/tradeguard' };
     expect(loadMigrationConfig(env).appRole).toBe('shop');
     expect(() => loadMigrationConfig({})).toThrow(ConfigError);
+  });
+});
+
+describe('LIMITS', () => {
+  const given = (limits: string, more = {}) => problemsOf({ ...development, ...more, LIMITS: limits });
+
+  test('change what they name and leave the rest', () => {
+    const { basic, standard } = loadConfig({
+      ...development,
+      LIMITS: '{"basic": {"money_out": {"rolling_24h": "700", "rolling_30d": null}}}',
+    }).limits;
+    expect(basic.money_out).toEqual({ per_transaction: '5000', rolling_24h: '700', rolling_30d: null });
+    expect(basic.deposit.rolling_24h).toBe('20000');
+    expect(standard.money_out.rolling_24h).toBe('2000000');
+  });
+
+  test.each([
+    ['nope', /^LIMITS: write JSON such as \{/],
+    ['[]', /^LIMITS: write JSON such as \{/],
+    ['{"gold": {}}', /^LIMITS: .*gold/],
+    ['{"basic": {"money_out": {"per_week": "1"}}}', /^LIMITS: basic\.money_out.*per_week/],
+    ['{"basic": {"trade": {"rolling_24h": 5}}}', /^LIMITS: basic\.trade\.rolling_24h: /],
+    ['{"basic": {"trade": {"rolling_24h": "-5"}}}', /^LIMITS: basic\.trade\.rolling_24h: write a decimal amount/],
+    ['{"basic": {"trade": {"rolling_24h": "0"}}}', /^LIMITS: basic\.trade\.rolling_24h: .*above zero/],
+    ['{"basic": {"trade": {"rolling_24h": "5.123"}}}', /^LIMITS: basic\.trade\.rolling_24h: .*2 fraction digits/],
+  ])('%s is refused and says where', (limits, message) => {
+    expect(given(limits)).toEqual([expect.stringMatching(message)]);
+  });
+
+  test('are amounts of the base currency, which must be a known one', () => {
+    expect(given('{"basic": {"trade": {"rolling_24h": "5.5"}}}', { BASE_CURRENCY: 'JPY' })).toHaveLength(1);
+    expect(given('{}', { BASE_CURRENCY: 'JPY' })).toEqual([]);
+    expect(given('{}', { BASE_CURRENCY: 'XXX' })).toEqual([expect.stringMatching(/^BASE_CURRENCY: XXX/)]);
   });
 });

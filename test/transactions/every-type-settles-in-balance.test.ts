@@ -48,6 +48,7 @@ describe('every type of transaction settles as a balanced double entry', () => {
     expect(portfolio.positions).toEqual([
       {
         instrument: 'ACME',
+        currency: 'USD',
         quantity: '9.800000',
         reserved: '0.000000',
         available: '9.800000',
@@ -84,8 +85,8 @@ describe('every type of transaction settles as a balanced double entry', () => {
     });
     const noShares = await poor.ask({ type: 'sell', instrument: 'ACME', quantity: '1', currency: 'USD' });
     expect(noShares.body.code).toBe('insufficient_funds');
-    const euros = await poor.ask({ type: 'deposit', amount: '5', currency: 'EUR' });
-    expect(euros.body.code).toBe('currency_unsupported');
+    const gold = await poor.ask({ type: 'deposit', amount: '5', currency: 'XAU' });
+    expect(gold.body.code).toBe('currency_unsupported');
     const nowhere = await poor.ask({ type: 'transfer', amount: '1', currency: 'USD', counterparty: poor.accountId });
     expect(nowhere.body.code).toBe('counterparty_unknown');
     expect((await poor.withdraw('10.00')).status).toBe(201);
