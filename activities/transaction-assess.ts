@@ -4,6 +4,7 @@ import { drawEmailCode } from '../db/factors.ts';
 import { openIncident } from '../db/incidents.ts';
 import { lockAccounts, postSettlement, reserve } from '../db/ledger.ts';
 import type { Tx } from '../db/sql.ts';
+import { stepUpLines, transactionChallenge } from '../db/step-up-terms.ts';
 import { insertTransaction, type NewTransaction, transactionView } from '../db/transactions.ts';
 import { type FactorMethod, offeredMethods } from '../domain/login.ts';
 import { requiredApprovals } from '../domain/review.ts';
@@ -16,6 +17,7 @@ import {
   type TransactionAssessment,
 } from '../domain/risk/transaction-rules.ts';
 import type { TransactionStatus } from '../domain/transaction.ts';
+import { challengeHash } from '../security/challenge-hash.ts';
 import type { FollowUps, TransactionInput } from '../workflows/contract.ts';
 import type { ActivityDeps } from './deps.ts';
 import { waitsForPayment } from './transaction-ending.ts';
@@ -128,7 +130,8 @@ export function createTransactionDecision(deps: ActivityDeps) {
     const followUps: FollowUps = { mails: [], incidents: [] };
     if (stored.status === 'step_up_required' && stored.methods.includes('email_code') && input.virtual === null) {
       const mail = await drawEmailCode(tx, deps, {
-        challenge: { kind: 'transaction', id: stored.id, userId: owner.userId },
+        challenge: transactionChallenge(stored),
+        about: stepUpLines(stored),
         email: owner.email,
         ttlMs: input.settings.emailCodeTtlMs,
       });
@@ -200,11 +203,19 @@ function newRow(
   const asksQuestions = settings.securityQuestions === true;
   const enrolled = owner.enrolled.filter((method) => asksQuestions || method !== 'security_questions');
   const available: FactorMethod[] = [...enrolled, 'email_code'];
-  const content = {
+  const terms = {
     id: request.transactionId,
+    account_id: request.accountId,
     type: request.type,
+    instrument_id: request.instrument,
+    quantity: request.quantity,
+    price_limit: request.priceLimit,
     amount,
     currency: request.currency,
+    counterparty: request.counterparty,
+  };
+  const content = {
+    ...terms,
     status,
     code: offer.code,
     methods: status === 'step_up_required' ? offeredMethods({ available, proven: [], purpose: 'transaction' }) : [],
@@ -216,13 +227,8 @@ function newRow(
   return {
     ...content,
     user_id: request.userId,
-    account_id: request.accountId,
-    instrument_id: request.instrument,
-    quantity: request.quantity,
-    price_limit: request.priceLimit,
     price: offer.price?.toString() ?? null,
     category: request.category,
-    counterparty: request.counterparty,
     counterparty_account_id: found.recipient,
     body_hash: request.bodyHash,
     score: assessment.score,
@@ -235,6 +241,8 @@ function newRow(
     t: moment.t.text,
     held_at: status === 'quarantined' ? moment.now.text : null,
     required_approvals: limit === null ? 1 : requiredApprovals(BigInt(amount ?? 0), BigInt(limit)),
+    hold: 1,
+    challenge_hash: status === 'step_up_required' ? challengeHash(terms).toString('hex') : null,
     finished_at: status === 'settled' || status === 'rejected' ? moment.now.text : null,
     session_id: request.sessionId,
     ip: request.ip,

@@ -5,11 +5,18 @@ import { resolveIncidentFor } from '../db/incidents.ts';
 import { endReservation, postSettlement, settlementRefusal } from '../db/ledger.ts';
 import { quoteFor } from '../db/prices.ts';
 import type { Tx } from '../db/sql.ts';
-import { markPaymentRequired, markRejected, markSettled, type TransactionRow } from '../db/transactions.ts';
+import { areTermsUnchanged, reportAlteredTerms } from '../db/step-up-terms.ts';
+import {
+  markPaymentRequired,
+  markRejected,
+  markSettled,
+  storedTerms,
+  type TransactionRow,
+} from '../db/transactions.ts';
 import type { SettlementTerms } from '../domain/ledger.ts';
-import { outgrewControls, priceOrder } from '../domain/quote.ts';
+import { outgrewConfirmation, outgrewControls, priceOrder } from '../domain/quote.ts';
 import { applySettlement } from '../domain/risk/features.ts';
-import { isTrade, type RejectionCode } from '../domain/transaction.ts';
+import { isAppealable, isTrade, type RejectionCode } from '../domain/transaction.ts';
 import type { FollowUps, TransactionSettings } from '../workflows/contract.ts';
 import type { ActivityDeps } from './deps.ts';
 import { createTransactionLetters } from './transaction-letters.ts';
@@ -55,7 +62,9 @@ export function createTransactionEnding(deps: ActivityDeps) {
     if (code === null) {
       if (wasHeld) await letters.approved(tx, owner, row);
     } else if (wasHeld || WRITTEN_ABOUT.has(code)) {
-      await letters.rejected(tx, owner, row, code);
+      const { appealWindowMs = null } = row.settings as TransactionSettings;
+      const mayAppeal = row.hold === 1 && isAppealable('rejected', code);
+      await letters.rejected(tx, owner, row, code, mayAppeal ? appealWindowMs : null);
     }
   }
 
@@ -118,6 +127,10 @@ export function createTransactionEnding(deps: ActivityDeps) {
     if (!isPaid && (owner.restricted || owner.disabled)) {
       return reject(tx, row, owner, 'account_restricted', actor);
     }
+    if (!isPaid && !areTermsUnchanged(row)) {
+      const { incidents } = await reject(tx, row, owner, 'step_up_failed', actor);
+      return { incidents: [...incidents, await reportAlteredTerms(tx, deps, row)] };
+    }
     const priced = await currentTerms(tx, row);
     if (typeof priced === 'string') return reject(tx, row, owner, priced, actor);
     const { terms, price } = priced;
@@ -154,17 +167,8 @@ async function currentTerms(
   row: TransactionRow,
 ): Promise<{ terms: SettlementTerms; price: bigint | null } | RejectionCode> {
   const settings = row.settings as TransactionSettings;
-  const decided = BigInt(row.amount ?? 0);
-  const quantity = row.quantity === null ? null : BigInt(row.quantity);
-  const terms: SettlementTerms = {
-    type: row.type,
-    accountId: row.account_id,
-    counterpartyAccountId: row.counterparty_account_id,
-    currency: row.currency,
-    amount: decided,
-    instrument: row.instrument_id,
-    quantity,
-  };
+  const terms = storedTerms(row);
+  const { amount: decided, quantity } = terms;
   if (!isTrade(row.type) || row.instrument_id === null || quantity === null) return { terms, price: null };
 
   const priced = priceOrder(
@@ -182,6 +186,8 @@ async function currentTerms(
     stepUpAbove: BigInt(settings.stepUpAmountMinor),
     secondApprovalAbove: settings.secondApprovalAboveMinor === null ? null : BigInt(settings.secondApprovalAboveMinor),
   };
+  const limit = { type: row.type, priceLimit: row.price_limit === null ? null : BigInt(row.price_limit) };
+  if (row.challenge_hash !== null && outgrewConfirmation(limit, decided, priced.amount)) return 'price_limit';
   if (outgrewControls(decided, priced.amount, controls)) return 'price_limit';
   return { terms: { ...terms, amount: priced.amount }, price: priced.price };
 }

@@ -172,10 +172,11 @@ export function transactionSettings(config: Config): TransactionSettings {
     maxFactorTries: MAX_FACTOR_ATTEMPTS,
     baseCurrency: config.baseCurrency,
     stepUpAmountMinor: minor(config.stepUpAmount),
-    secondApprovalAboveMinor: config.secondApprovalAbove === undefined ? null : minor(config.secondApprovalAbove),
+    secondApprovalAboveMinor: config.reviewTwoPersonAbove === undefined ? null : minor(config.reviewTwoPersonAbove),
     securityQuestions: config.securityQuestions === 'additional',
     payments: config.stripe === undefined ? 'none' : 'provider',
     paymentTimeoutMs: config.paymentTimeout,
+    appealWindowMs: config.appealWindow,
   };
 }
 

@@ -15,6 +15,7 @@ import { Profile } from './migrations/0011-profile.ts';
 import { KeyRotation } from './migrations/0012-key-rotation.ts';
 import { Factors } from './migrations/0013-factors.ts';
 import { Payments } from './migrations/0014-payments.ts';
+import { Review } from './migrations/0016-review.ts';
 import { run } from './sql.ts';
 
 const migrations = [
@@ -32,6 +33,7 @@ const migrations = [
   KeyRotation,
   Factors,
   Payments,
+  Review,
 ].map((migration) => ({
   name: new migration(undefined as never, undefined as never).name ?? migration.name,
   class: migration,

@@ -137,7 +137,9 @@ const FIELDS = {
   shutdownTimeout: field('SHUTDOWN_TIMEOUT', duration, '8s'),
   baseCurrency: field('BASE_CURRENCY', text.regex(/^[A-Z]{3}$/, 'write an ISO 4217 code such as USD'), 'USD'),
   stepUpAmount: field('STEP_UP_AMOUNT', decimal, '10000'),
-  secondApprovalAbove: optional('SECOND_APPROVAL_ABOVE', decimal),
+  reviewTwoPersonAbove: optional('REVIEW_TWO_PERSON_ABOVE', decimal),
+  reviewClaimTtl: field('REVIEW_CLAIM_TTL', duration, '30m'),
+  appealWindow: field('APPEAL_WINDOW', duration, '7d'),
   rateLimitPerMinute: field('RATE_LIMIT_PER_MINUTE', integer(1, 1_000_000), '30'),
   rateLimitRedisUrl: optional('RATE_LIMIT_REDIS_URL', urlOf(['redis:', 'rediss:'], 'rediss://user:password@host:6379')),
   metricsToken: optional('METRICS_TOKEN', secret),
@@ -310,6 +312,8 @@ export function loadConfig(env: Environment): Config {
   const problems = [
     ...(result.error?.issues ?? []).map((issue) => describeIssue(issue, input)),
     ...crossProblems(input),
+    // Ignored in silence, an old name would switch its control off.
+    ...(env.SECOND_APPROVAL_ABOVE ? ['SECOND_APPROVAL_ABOVE is called REVIEW_TWO_PERSON_ABOVE now. Rename it.'] : []),
     ...(production ? productionProblems(input) : []),
   ];
   if (!result.success || problems.length > 0) throw new ConfigError(problems);
