@@ -56,7 +56,11 @@ export function openRowsOf({ keyring, queues, audit }: OpenRowsDeps) {
   const userTag = (id: string) => searchTag(keyring, id);
 
   const transaction: OpenRows = {
-    ...openRows({ name: 'transaction', isOpen: 'finished_at is null', since: 'coalesce(held_at, created_at)' }),
+    ...openRows({
+      name: 'transaction',
+      isOpen: 'finished_at is null',
+      since: 'case when hold = 1 then created_at else held_at end',
+    }),
     queue: 'decisions',
     async recover(tx, id, sequence) {
       const found = await findTransaction(tx, id);
