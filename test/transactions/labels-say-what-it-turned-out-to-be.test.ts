@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { run } from '../../db/sql.ts';
+import { rows, run } from '../../db/sql.ts';
+import { currentLabel } from '../../db/transaction-labels.ts';
 import type { SignedIn } from '../helpers/people.ts';
 import { createStack, type Stack } from '../helpers/stack.ts';
 import { createTrading, type Trader, type Trading } from '../helpers/trading.ts';
@@ -98,8 +99,13 @@ describe('what a transaction turned out to be', () => {
       ),
     );
     expect(answers.map(({ status }) => status)).toEqual(Array.from({ length: 10 }, () => 201));
-    const { body } = await stack.api.get('/api/admin/security/reviews?status=decided', { token: reviewer.token });
-    expect(body.items.some((item: { transactionId: string }) => item.transactionId === id)).toBe(false);
+    const stored = await rows<{ label: string; reason: string }>(
+      stack.db.fork(),
+      'select label, reason from transaction_label where transaction_id = $1 order by id',
+      [id],
+    );
+    expect(stored).toHaveLength(10);
+    expect(await stack.db.transaction((tx) => currentLabel(tx, id))).toEqual({ label: stored.at(-1)?.label });
   });
 
   it('is nothing that its owner says, nor anybody about an open one', async () => {
