@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { reopenOnAppeal } from '../db/appeals.ts';
-import { type TransactionRow, transactionView } from '../db/transactions.ts';
+import { findTransaction, type TransactionRow, transactionView } from '../db/transactions.ts';
 import { isDomainError } from '../domain/errors.ts';
 import { storedRequest } from '../domain/stored-request.ts';
 import { searchTag } from '../security/tokens.ts';
@@ -10,7 +10,7 @@ import type { ApiDeps } from './deps.ts';
 import { factsOf } from './factor-deps.ts';
 import { textInput } from './input.ts';
 import { principalOf, type Route, route } from './route.ts';
-import { transactionViewSchema } from './transaction-answers.ts';
+import { transactionNotFound, transactionViewSchema } from './transaction-answers.ts';
 
 /** How long the workflow that ended the first hold is waited for. */
 const CLOSING_MS = 3_000;
@@ -54,6 +54,8 @@ export function createAppealRoutes(deps: ApiDeps): Route[] {
         422: { description: 'insufficient_funds: the appeal is not used up' },
       },
       async handler(context) {
+        const known = await findTransaction(db.fork(), context.params.transactionId);
+        if (known === undefined || known.user_id !== principalOf(context).userId) throw transactionNotFound();
         // Without Temporal nothing would wait for the new verdict.
         await gateway.ping(config.verdictTimeout);
         const held = await db.transaction((tx) =>

@@ -300,6 +300,9 @@ function crossProblems(input: Input): string[] {
   return problems;
 }
 
+/** Names of before: ignored in silence, one would switch its control off. */
+const RENAMED: Input = { SECOND_APPROVAL_ABOVE: 'REVIEW_TWO_PERSON_ABOVE' };
+
 /**
  * Reads the whole configuration from the environment, once, at boot. Pure: reads no file and opens no connection.
  * @throws ConfigError that lists every problem, never the value of a variable.
@@ -312,8 +315,7 @@ export function loadConfig(env: Environment): Config {
   const problems = [
     ...(result.error?.issues ?? []).map((issue) => describeIssue(issue, input)),
     ...crossProblems(input),
-    // Ignored in silence, an old name would switch its control off.
-    ...(env.SECOND_APPROVAL_ABOVE ? ['SECOND_APPROVAL_ABOVE is called REVIEW_TWO_PERSON_ABOVE now. Rename it.'] : []),
+    ...Object.entries(RENAMED).flatMap(([old, name]) => (env[old] ? [`${old} is called ${name} now. Rename it.`] : [])),
     ...(production ? productionProblems(input) : []),
   ];
   if (!result.success || problems.length > 0) throw new ConfigError(problems);
