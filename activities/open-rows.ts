@@ -4,6 +4,7 @@ import { oneRow, row, rows, type Tx } from '../db/sql.ts';
 import { findTransaction } from '../db/transactions.ts';
 import type { IncidentStatus, Severity } from '../domain/incident.ts';
 import { RECOVERY_LINK_TTL_MS } from '../domain/restriction.ts';
+import { storedRequest } from '../domain/stored-request.ts';
 import type { Keyring } from '../security/keyring.ts';
 import { searchTag } from '../security/tokens.ts';
 import type { Restart } from '../temporal/workflow-registry.ts';
@@ -55,35 +56,21 @@ export function openRowsOf({ keyring, queues, audit }: OpenRowsDeps) {
   const userTag = (id: string) => searchTag(keyring, id);
 
   const transaction: OpenRows = {
-    ...openRows({ name: 'transaction', isOpen: 'finished_at is null', since: 'created_at' }),
+    ...openRows({
+      name: 'transaction',
+      isOpen: 'finished_at is null',
+      since: 'case when hold = 1 then created_at else held_at end',
+    }),
     queue: 'decisions',
     async recover(tx, id, sequence) {
       const found = await findTransaction(tx, id);
       if (found === undefined) throw new Error('a locked transaction vanished');
       const input: TransactionInput = {
-        request: {
-          transactionId: found.id,
-          userId: found.user_id,
-          accountId: found.account_id,
-          type: found.type,
-          instrument: found.instrument_id,
-          quantity: found.quantity,
-          priceLimit: found.price_limit,
-          amount: found.amount,
-          currency: found.currency,
-          category: found.category,
-          counterparty: found.counterparty,
-          bodyHash: found.body_hash,
-          sessionId: found.session_id,
-          ip: found.ip,
-          userAgent: found.user_agent,
-          requestId: found.request_id ?? `reconcile-${sequence}`,
-          submissionId: `reconcile-${sequence}`,
-        },
+        request: storedRequest(found, `reconcile-${sequence}`),
         userTag: userTag(found.user_id),
         settings: { ...(found.settings as TransactionSettings), queues },
         virtual: found.virtual,
-        resume: { sequence },
+        resume: { sequence, hold: found.hold },
       };
       return {
         workflowType: 'transaction',

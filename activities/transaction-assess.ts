@@ -4,6 +4,7 @@ import { drawEmailCode } from '../db/factors.ts';
 import { openIncident } from '../db/incidents.ts';
 import { lockAccounts, postSettlement, reserve } from '../db/ledger.ts';
 import type { Tx } from '../db/sql.ts';
+import { stepUpLines, transactionChallenge } from '../db/step-up-terms.ts';
 import { insertTransaction, type NewTransaction, transactionView } from '../db/transactions.ts';
 import { formatRate, heldWithoutRate, isCertain, rateReasons } from '../domain/exchange.ts';
 import { addUsage, limitGroupOf } from '../domain/limits.ts';
@@ -15,6 +16,7 @@ import type { TransactionAssessment } from '../domain/risk/rule-engine.ts';
 import type { TransactionAction } from '../domain/risk/transaction-decision.ts';
 import type { TransactionStatus, TransactionType } from '../domain/transaction.ts';
 import type { ExceededLimit } from '../domain/transaction-view.ts';
+import { challengeHash } from '../security/challenge-hash.ts';
 import type { FollowUps, TransactionInput } from '../workflows/contract.ts';
 import type { ActivityDeps } from './deps.ts';
 import { waitsForPayment } from './transaction-ending.ts';
@@ -153,7 +155,8 @@ export function createTransactionDecision(deps: ActivityDeps) {
     const followUps: FollowUps = { mails: [], incidents: [] };
     if (stored.status === 'step_up_required' && stored.methods.includes('email_code') && input.virtual === null) {
       const mail = await drawEmailCode(tx, deps, {
-        challenge: { kind: 'transaction', id: stored.id, userId: owner.userId },
+        challenge: transactionChallenge(stored),
+        about: stepUpLines(stored),
         email: owner.email,
         ttlMs: input.settings.emailCodeTtlMs,
       });
@@ -226,11 +229,19 @@ function newRow(
   const asksQuestions = settings.securityQuestions === true;
   const enrolled = owner.enrolled.filter((method) => asksQuestions || method !== 'security_questions');
   const available: FactorMethod[] = [...enrolled, 'email_code'];
-  const content = {
+  const terms = {
     id: request.transactionId,
+    account_id: request.accountId,
     type: request.type,
+    instrument_id: request.instrument,
+    quantity: request.quantity,
+    price_limit: request.priceLimit,
     amount,
     currency: request.currency,
+    counterparty: request.counterparty,
+  };
+  const content = {
+    ...terms,
     status,
     code: offer.code,
     methods: status === 'step_up_required' ? offeredMethods({ available, proven: [], purpose: 'transaction' }) : [],
@@ -244,13 +255,8 @@ function newRow(
     ...content,
     ...value,
     user_id: request.userId,
-    account_id: request.accountId,
-    instrument_id: request.instrument,
-    quantity: request.quantity,
-    price_limit: request.priceLimit,
     price: offer.price?.toString() ?? null,
     category: request.category,
-    counterparty: request.counterparty,
     counterparty_account_id: found.recipient,
     body_hash: request.bodyHash,
     score: assessment.score,
@@ -265,6 +271,8 @@ function newRow(
     t: moment.t.text,
     held_at: status === 'quarantined' ? moment.now.text : null,
     required_approvals: approvalsFor(offer, settings.secondApprovalAboveMinor),
+    hold: 1,
+    challenge_hash: status === 'step_up_required' ? challengeHash(terms).toString('hex') : null,
     finished_at: status === 'settled' || status === 'rejected' ? moment.now.text : null,
     session_id: request.sessionId,
     ip: request.ip,

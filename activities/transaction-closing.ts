@@ -1,3 +1,5 @@
+import { rows } from '../db/sql.ts';
+import type { Severity } from '../domain/incident.ts';
 import type { TransactionState } from '../workflows/contract.ts';
 import type { ActivityDeps } from './deps.ts';
 import type { TransactionEnding } from './transaction-ending.ts';
@@ -33,6 +35,15 @@ export function createTransactionClosing(
     return { result: { cancelled: true }, ...(await ending.reject(tx, row, owner, 'cancelled', actor)) };
   }
 
+  async function unresolvedHold({ tx, row }: LockedTransaction) {
+    return rows<{ incidentId: string; severity: Severity }>(
+      tx,
+      `select id as "incidentId", severity from incident
+        where cause = 'quarantine' and subject_kind = 'transaction' and subject_id = $1 and status <> 'resolved'`,
+      [row.id],
+    );
+  }
+
   return {
     /**
      * Rejects an open transaction and frees its funds: for the owner, who asked the API, or for an operator who cancelled
@@ -44,11 +55,18 @@ export function createTransactionClosing(
       return state;
     },
 
-    /** Where a transaction stands whose workflow was lost, after what was recorded meanwhile is applied. */
-    async resumeTransaction(transactionId: string, sequence: number): Promise<TransactionState> {
-      const { state } = await step.run(transactionId, `resume:${sequence}`, async (locked) => {
+    /**
+     * Where a transaction stands whose workflow was lost, or which its owner has appealed, after what was recorded meanwhile
+     * is applied.
+     * @param n which run of its workflow it is
+     */
+    async resumeTransaction(transactionId: string, n: string): Promise<TransactionState> {
+      const { state } = await step.run(transactionId, `resume:${n}`, async (locked) => {
         if (locked.row.cancel_requested_at !== null) return { ...(await cancel(locked, 'owner')), result: null };
-        return { result: null, ...(await review.applyRecorded(locked)) };
+        const { incidents } = await review.applyRecorded(locked);
+        // The API opened the incident of an appeal: its workflow is started here.
+        const opened = locked.row.hold === 1 ? [] : await unresolvedHold(locked);
+        return { result: null, incidents: [...incidents, ...opened] };
       });
       return state;
     },

@@ -5,18 +5,20 @@ import { resolveIncidentFor } from '../db/incidents.ts';
 import { endReservation, postSettlement, settlementRefusal } from '../db/ledger.ts';
 import { quoteFor } from '../db/prices.ts';
 import type { Tx } from '../db/sql.ts';
+import { areTermsUnchanged, reportAlteredTerms } from '../db/step-up-terms.ts';
 import {
   type BaseValue,
   markPaymentRequired,
   markRejected,
   markSettled,
+  storedTerms,
   type TransactionRow,
 } from '../db/transactions.ts';
 import { formatRate } from '../domain/exchange.ts';
 import type { SettlementTerms } from '../domain/ledger.ts';
-import { outgrewControls, priceOrder } from '../domain/quote.ts';
+import { outgrewConfirmation, outgrewControls, priceOrder } from '../domain/quote.ts';
 import { settleOnAccount } from '../domain/risk/account-state.ts';
-import { isTrade, type RejectionCode } from '../domain/transaction.ts';
+import { isAppealable, isTrade, type RejectionCode } from '../domain/transaction.ts';
 import type { ExceededLimit } from '../domain/transaction-view.ts';
 import type { FollowUps, TransactionSettings } from '../workflows/contract.ts';
 import type { ActivityDeps } from './deps.ts';
@@ -81,7 +83,9 @@ export function createTransactionEnding(deps: ActivityDeps) {
     if (code === null) {
       if (wasHeld) await letters.approved(tx, owner, row);
     } else if (wasHeld || WRITTEN_ABOUT.has(code)) {
-      await letters.rejected(tx, owner, row, code);
+      const { appealWindowMs = null } = row.settings as TransactionSettings;
+      const mayAppeal = row.hold === 1 && isAppealable('rejected', code);
+      await letters.rejected(tx, owner, row, code, mayAppeal ? appealWindowMs : null);
     }
   }
 
@@ -158,6 +162,10 @@ export function createTransactionEnding(deps: ActivityDeps) {
     if (!isPaid && (owner.restricted || owner.disabled)) {
       return reject(tx, row, owner, 'account_restricted', actor);
     }
+    if (!isPaid && !areTermsUnchanged(row)) {
+      const { incidents } = await reject(tx, row, owner, 'step_up_failed', actor);
+      return { incidents: [...incidents, await reportAlteredTerms(tx, deps, row)] };
+    }
     const current = isPaid ? decidedTerms(row) : await permitted(tx, row, owner);
     if ('code' in current) return reject(tx, row, owner, current.code, actor, current.limit);
     const { terms, price, base, value } = current;
@@ -197,7 +205,12 @@ export type TransactionEnding = ReturnType<typeof createTransactionEnding>;
 /** The terms as they were decided: what a provider was asked for and has taken is booked as it was let through. */
 function decidedTerms(row: TransactionRow): CurrentTerms {
   const { base_amount, rate, rate_at } = row;
-  return { terms: termsOf(row), price: null, base: BigInt(base_amount ?? 0), value: { base_amount, rate, rate_at } };
+  return {
+    terms: storedTerms(row),
+    price: null,
+    base: BigInt(base_amount ?? 0),
+    value: { base_amount, rate, rate_at },
+  };
 }
 
 /** What settling means now; a code when price or rate are against it. */
@@ -214,26 +227,14 @@ async function currentTerms(tx: Tx, row: TransactionRow): Promise<CurrentTerms |
   return { ...priced, base: value.amount, value: storedValue(value) };
 }
 
-function termsOf(row: TransactionRow): SettlementTerms {
-  return {
-    type: row.type,
-    accountId: row.account_id,
-    counterpartyAccountId: row.counterparty_account_id,
-    currency: row.currency,
-    amount: BigInt(row.amount ?? 0),
-    instrument: row.instrument_id,
-    quantity: row.quantity === null ? null : BigInt(row.quantity),
-  };
-}
-
 /** The terms at today's price; a code when there is none that may be taken. */
 async function pricedTerms(
   tx: Tx,
   row: TransactionRow,
 ): Promise<{ terms: SettlementTerms; price: bigint | null } | RejectionCode> {
   const settings = row.settings as TransactionSettings;
-  const terms = termsOf(row);
-  const { quantity } = terms;
+  const terms = storedTerms(row);
+  const { amount: decided, quantity } = terms;
   if (!isTrade(row.type) || row.instrument_id === null || quantity === null) return { terms, price: null };
 
   const priced = priceOrder(
@@ -247,6 +248,8 @@ async function pricedTerms(
     { maxAgeMs: settings.priceMaxAgeMs, currency: row.currency },
   );
   if (!priced.ok) return priced.code;
+  const limit = { type: row.type, priceLimit: row.price_limit === null ? null : BigInt(row.price_limit) };
+  if (row.challenge_hash !== null && outgrewConfirmation(limit, decided, priced.amount)) return 'price_limit';
   return { terms: { ...terms, amount: priced.amount }, price: priced.price };
 }
 

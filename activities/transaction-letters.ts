@@ -2,9 +2,9 @@ import type { AccountOwner } from '../db/account-owners.ts';
 import type { Outbox } from '../db/outbox.ts';
 import type { Tx } from '../db/sql.ts';
 import { displayExponent, type TransactionRow } from '../db/transactions.ts';
-import { formatAmount } from '../domain/money.ts';
+import { describeTransaction } from '../domain/transaction-letters.ts';
 
-type Subject = Pick<TransactionRow, 'id' | 'type' | 'amount' | 'currency' | 'review_by' | 'virtual'>;
+type Subject = Pick<TransactionRow, 'id' | 'type' | 'amount' | 'currency' | 'review_by' | 'virtual' | 'hold'>;
 
 /** What the owner is told about a transaction, in plain ASCII and without anything they or others wrote. */
 export function createTransactionLetters({ outbox, publicOrigin }: { outbox: Outbox; publicOrigin: string }) {
@@ -17,7 +17,8 @@ export function createTransactionLetters({ outbox, publicOrigin }: { outbox: Out
     // Owners of imported accounts are made up: nobody reads their letters.
     if (subject.virtual !== null) return null;
     return outbox.enqueue(tx, {
-      key: `transaction:${subject.id}:${letter.template}`,
+      // What was written of the first hold is not written of the one on appeal.
+      key: `transaction:${subject.id}:${letter.template}${subject.hold === 1 ? '' : `:${subject.hold}`}`,
       userId: owner.userId,
       to: owner.email,
       template: letter.template,
@@ -52,13 +53,19 @@ export function createTransactionLetters({ outbox, publicOrigin }: { outbox: Out
         text: [`Your ${described(subject)} was reviewed and approved. You can pay it now, at ${publicOrigin}.`],
       }),
 
-    rejected: (tx: Tx, owner: AccountOwner, subject: Subject, code: string) =>
+    /** @param appealMs how long the owner may appeal; null where they may not */
+    rejected: (tx: Tx, owner: AccountOwner, subject: Subject, code: string, appealMs: number | null) =>
       send(tx, owner, subject, {
         template: 'transaction.decided',
         subject: 'Your transaction was rejected',
         text: [
           `Your ${described(subject)} was not carried out: ${REASONS[code] ?? 'it could not be settled'}.`,
           'Money that was reserved for it is free again. If it was not you who asked for it, change your password now.',
+          ...(appealMs === null
+            ? []
+            : [
+                `If you disagree, you may appeal once within ${spelled(appealMs)} at ${publicOrigin}: other people then decide.`,
+              ]),
         ],
       }),
   };
@@ -84,12 +91,13 @@ const REASONS: Readonly<Record<string, string>> = {
   payment_mismatch: 'what was paid is not what was asked for; we will write to you',
 };
 
-/** Thousands are grouped: the only six-digit number in any letter is a code. */
-function described({ type, amount, currency }: Subject): string {
-  if (amount === null) return type;
-  const [integer = '', fraction] = formatAmount(BigInt(amount), displayExponent(currency)).split('.');
-  const grouped = integer.replaceAll(/\B(?=(\d{3})+$)/g, ',');
-  return `${type} of ${grouped}${fraction === undefined ? '' : `.${fraction}`} ${currency}`;
+function described(subject: Subject): string {
+  return describeTransaction({ ...subject, exponent: displayExponent(subject.currency) });
+}
+
+function spelled(ms: number): string {
+  const hours = Math.max(1, Math.round(ms / 3_600_000));
+  return hours % 24 === 0 ? `${hours / 24} days` : `${hours} hours`;
 }
 
 function minutes(timestamp: string | null): string {

@@ -3,6 +3,7 @@ import { useOperatorCode } from '../db/operator-codes.ts';
 import { recordVerdict, reviewSubjectOf, verdictsOf } from '../db/reviews.ts';
 import { row as firstRow, type Tx } from '../db/sql.ts';
 import { decideReview } from '../domain/review.ts';
+import { contradicts, TRANSACTION_LABELS } from '../domain/transaction-label.ts';
 import { uuidV7 } from '../security/uuid.ts';
 import type { TransactionState } from '../workflows/contract.ts';
 import type { ActivityDeps } from './deps.ts';
@@ -23,9 +24,9 @@ export function createTransactionReview(deps: ActivityDeps, step: TransactionSte
 
   /** Ends the hold if the recorded verdicts are enough for it. */
   async function applyRecorded({ tx, row, owner }: LockedTransaction): Promise<Ending> {
-    const subject = reviewSubjectOf(row);
+    const subject = await reviewSubjectOf(tx, row);
     if (row.status !== 'quarantined' || subject === null) return { incidents: [] };
-    const verdicts = await verdictsOf(tx, row.id);
+    const verdicts = await verdictsOf(tx, row);
     const { outcome, approvals, counted } = decideReview(subject, verdicts);
     if (outcome === 'awaiting') return { incidents: [] };
     const last = verdicts.findLast((verdict) => counted.includes(verdict.verdictId));
@@ -52,8 +53,12 @@ export function createTransactionReview(deps: ActivityDeps, step: TransactionSte
     if (reviewerId === null) return refuseWith('reviewer_unknown', null);
     const code = await useOperatorCode(tx, keyring, reviewerId, signed.totp);
     if (code !== 'used') return refuseWith(code, reviewerId);
-    const { verdict, reason } = signed;
-    const recorded = await recordVerdict(tx, row, { id: uuidV7(), reviewerId, verdict, reason, source: 'signal' });
+    const { totp: _, reviewer: __, ...given } = signed;
+    const { verdict } = given;
+    if (given.label !== undefined && contradicts(verdict, given.label)) {
+      return refuseWith('label_contradicts', reviewerId);
+    }
+    const recorded = await recordVerdict(tx, row, { id: uuidV7(), reviewerId, source: 'signal', ...given });
     if (recorded.refused !== null) return refuseWith(recorded.refused, reviewerId);
     await audit.append(tx, {
       action: 'review.recorded',
@@ -61,7 +66,11 @@ export function createTransactionReview(deps: ActivityDeps, step: TransactionSte
       subject: { kind: 'transaction', id: row.id },
       outcome: 'success',
       workflowId: `transaction:${row.id}`,
-      details: { verdict, source: 'signal', verdictId: recorded.verdictId },
+      details: {
+        ...{ verdict, source: 'signal', verdictId: recorded.verdictId },
+        ...(given.label === undefined ? {} : { label: given.label }),
+        ...(recorded.overrode === null ? {} : { overrode: recorded.overrode }),
+      },
     });
     return null;
 
@@ -109,11 +118,14 @@ export function createTransactionReview(deps: ActivityDeps, step: TransactionSte
     /**
      * The review window is over, as the workflow's timer says. Verdicts that were recorded in time (database time) count,
      * however late this runs; without them the hold ends rejected.
+     *
+     * @param hold which of the transaction's holds it was: a late end of the first one says nothing about that on appeal
      */
-    async expireReview(transactionId: string): Promise<TransactionState> {
-      const { state } = await step.run(transactionId, 'review-expired', async (locked) => {
+    async expireReview(transactionId: string, hold = 1): Promise<TransactionState> {
+      const key = hold === 1 ? 'review-expired' : `review-expired:${hold}`;
+      const { state } = await step.run(transactionId, key, async (locked) => {
         const { tx, row, owner } = locked;
-        if (row.status !== 'quarantined') return { result: null };
+        if (row.status !== 'quarantined' || row.hold !== hold) return { result: null };
         const { incidents } = await applyRecorded(locked);
         const { status } = (await firstRow<{ status: string }>(tx, 'select status from transaction where id = $1', [
           row.id,
@@ -139,6 +151,7 @@ const signedVerdict = z.strictObject({
     .max(1000)
     .refine((text) => text.isWellFormed() && !text.includes('\0')),
   totp: z.string().regex(/^\d{6}$/),
+  label: z.enum(TRANSACTION_LABELS).optional(),
 });
 type SignedVerdict = z.output<typeof signedVerdict>;
 

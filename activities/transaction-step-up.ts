@@ -2,6 +2,7 @@ import { drawEmailCode, failedTries } from '../db/factors.ts';
 import { openIncident } from '../db/incidents.ts';
 import { recordIndicators } from '../db/indicators.ts';
 import { row as firstRow } from '../db/sql.ts';
+import { areTermsUnchanged, reportAlteredTerms, stepUpLines, transactionChallenge } from '../db/step-up-terms.ts';
 import { markHeld } from '../db/transactions.ts';
 import type {
   ResendOutcome,
@@ -81,8 +82,16 @@ export function createTransactionStepUp(deps: ActivityDeps, step: TransactionSte
     };
   }
 
+  /** The proof was for other terms than these: nothing is moved, and whoever changed the row is looked for. */
+  async function altered({ tx, row, owner }: LockedTransaction): Promise<StepEffect<FactorResult>> {
+    const { incidents } = await ending.reject(tx, row, owner, 'step_up_failed');
+    const incident = await reportAlteredTerms(tx, deps, row);
+    return { result: { kind: 'state' }, incidents: [...incidents, incident] };
+  }
+
   async function apply(locked: LockedTransaction, attempt: Attempt): Promise<StepEffect<FactorResult>> {
     const { tx, row } = locked;
+    if (!areTermsUnchanged(row) || attempt.challenge_hash !== row.challenge_hash) return altered(locked);
     if (attempt.passed) return attempt.in_time ? passed(locked) : failed(locked, 'step_up_expired');
     const { maxFactorTries } = row.settings as TransactionSettings;
     const tries = await failedTries(tx, { kind: 'transaction', id: row.id, userId: row.user_id });
@@ -126,7 +135,8 @@ export function createTransactionStepUp(deps: ActivityDeps, step: TransactionSte
             return { result: { status: 'closed' } };
           }
           const mail = await drawEmailCode(tx, deps, {
-            challenge: { kind: 'transaction', id: row.id, userId: row.user_id },
+            challenge: transactionChallenge(row),
+            about: stepUpLines(row),
             email: owner.email,
             ttlMs: (row.settings as TransactionSettings).emailCodeTtlMs,
             again: true,
@@ -166,7 +176,9 @@ interface Attempt {
   id: string;
   passed: boolean;
   in_time: boolean;
+  challenge_hash: string | null;
 }
 
-const ATTEMPTS = `select a.id, a.passed, a.created_at <= t.step_up_expires_at as in_time
+const ATTEMPTS = `select a.id, a.passed, a.created_at <= t.step_up_expires_at as in_time,
+    encode(a.challenge_hash, 'hex') as challenge_hash
   from factor_attempt a join transaction t on t.id = a.challenge_id`;

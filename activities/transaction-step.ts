@@ -12,6 +12,7 @@ import {
   type TransactionRow,
   transactionView,
 } from '../db/transactions.ts';
+import { type ReviewReminder, reviewReminders } from '../domain/review-sla.ts';
 import { scoreAsFraction } from '../domain/risk/score.ts';
 import type { FollowUps, TransactionState } from '../workflows/contract.ts';
 import type { AccountLanes } from './account-lanes.ts';
@@ -106,7 +107,7 @@ export function accountsOf(row: Pick<TransactionRow, 'account_id' | 'counterpart
 
 /** What the workflow goes by. */
 export async function stateOf(tx: Tx, row: NewTransaction, followUps: FollowUps): Promise<TransactionState> {
-  const verdicts = row.held_at === null ? [] : await verdictsOf(tx, row.id);
+  const verdicts = row.held_at === null ? [] : await verdictsOf(tx, row);
   const approvers = new Set(verdicts.filter((one) => one.verdict === 'approve').map((one) => one.reviewerId));
   return {
     view: transactionView(row),
@@ -115,8 +116,16 @@ export async function stateOf(tx: Tx, row: NewTransaction, followUps: FollowUps)
     reviewBy: row.review_by === null ? null : iso(row.review_by),
     payBy: row.status === 'payment_required' ? isoOrNull(row.payment_expires_at) : null,
     approvals: { given: approvers.size, required: row.required_approvals },
+    hold: row.hold,
+    reminders: remindersOf(row),
     followUps,
   };
+}
+
+/** What was imported is somebody else's past: nobody is waited for. */
+function remindersOf(row: NewTransaction): ReviewReminder[] {
+  if (row.status !== 'quarantined' || row.held_at === null || row.review_by === null || row.virtual !== null) return [];
+  return reviewReminders(Date.parse(iso(row.held_at)), Date.parse(iso(row.review_by)));
 }
 
 function found(row: TransactionRow | undefined, id: string): TransactionRow {

@@ -8,6 +8,7 @@ import { createTransactionDecision } from './transaction-assess.ts';
 import { createTransactionClosing } from './transaction-closing.ts';
 import { createTransactionEnding } from './transaction-ending.ts';
 import { createTransactionPayment } from './transaction-payment.ts';
+import { createTransactionReminders } from './transaction-reminders.ts';
 import { createTransactionReview } from './transaction-review.ts';
 import { createTransactionStep, currentSignal, stateOf } from './transaction-step.ts';
 import { createTransactionStepUp } from './transaction-step-up.ts';
@@ -81,6 +82,7 @@ export function createTransactionActivities(deps: ActivityDeps) {
     ...stepUp,
     ...review,
     ...closing,
+    ...createTransactionReminders(deps, step),
     ...createTransactionPayment(deps, step, ending),
   };
 }

@@ -45,6 +45,37 @@ export function decodeCursor(cursor: string | undefined): Position | null {
   }
 }
 
+/** Where a page of a list with several orders ended. A cursor of one order is none of another. */
+export interface SortedPosition {
+  order: string;
+  /** PostgreSQL's text of the value that is ordered by. */
+  value: string;
+  id: string;
+}
+
+const SORTED = z.tuple([z.string(), z.string().max(40), z.uuid()]);
+const VALUES = { time: POSITION.def.items[0], integer: z.string().regex(/^\d{1,18}$/) } as const;
+
+export function encodeSortedCursor({ order, value, id }: SortedPosition): string {
+  return Buffer.from(JSON.stringify([order, value, id])).toString('base64url');
+}
+
+/** @throws DomainError `invalid_cursor` for a text that {@link encodeSortedCursor} did not make for this order */
+export function decodeSortedCursor(
+  cursor: string | undefined,
+  order: string,
+  kind: keyof typeof VALUES,
+): Omit<SortedPosition, 'order'> | null {
+  if (cursor === undefined) return null;
+  try {
+    const [made, value, id] = SORTED.parse(JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8')));
+    if (made !== order) throw new Error('a cursor of another order');
+    return { value: VALUES[kind].parse(value), id };
+  } catch {
+    throw new DomainError('invalid_cursor', 'The cursor is not one that this list gave out in this order.');
+  }
+}
+
 /** Cuts a page out of `limit + 1` rows: the one too many only tells that there is a next page. */
 export function pageOf<T>(found: readonly T[], limit: number, positionOf: (item: T) => Position) {
   const items = found.slice(0, limit);

@@ -4,15 +4,16 @@ import { availableMethods } from '../db/owned-factors.ts';
 import { assertionOptions, type PasskeyOccasion } from '../db/passkeys.ts';
 import { askQuestions } from '../db/security-questions.ts';
 import type { Tx } from '../db/sql.ts';
+import { areTermsUnchanged, reportAlteredTerms, transactionChallenge } from '../db/step-up-terms.ts';
 import { lockTransaction } from '../db/transactions.ts';
 import { DomainError } from '../domain/errors.ts';
 import { isFinalLogin } from '../domain/login.ts';
 import { ROLES } from '../domain/roles.ts';
 import type { ApiDeps } from './deps.ts';
-import { factorDeps } from './factor-deps.ts';
+import { factorDeps, factsOf } from './factor-deps.ts';
 import { expired } from './login-answer.ts';
 import { principalOf, type Reply, type Route, type RouteContext, route } from './route.ts';
-import { notAwaitingFactor, transactionNotFound } from './transaction-answers.ts';
+import { notAwaitingFactor, termsChanged, transactionNotFound } from './transaction-answers.ts';
 
 const loginPath = z.object({ loginId: z.uuid() });
 const transactionPath = z.object({ transactionId: z.uuid() });
@@ -60,15 +61,23 @@ export function createFactorOptionRoutes(deps: ApiDeps): Route[] {
       const found = await lockTransaction(tx, transactionId);
       if (found === undefined || found.user_id !== userId) throw transactionNotFound();
       if (found.status !== 'step_up_required') throw notAwaitingFactor(found);
+      if (!areTermsUnchanged(found)) {
+        await reportAlteredTerms(tx, deps, found, factsOf(context.request));
+        return null;
+      }
+      const { terms } = transactionChallenge(found);
+      const occasion = { purpose: 'transaction', subjectId: transactionId, userId } as const;
       return {
         ...(found.methods.includes('webauthn')
-          ? { webauthn: await challengeFor(tx, { purpose: 'transaction', subjectId: transactionId, userId }) }
+          ? { webauthn: await challengeFor(tx, { ...occasion, ...(terms === undefined ? {} : { terms }) }) }
           : {}),
         ...(found.methods.includes('security_questions') && passkeys.securityQuestions
           ? { securityQuestions: await askQuestions(tx, keyring, { transactionId, userId }) }
           : {}),
       };
     });
+    // The incident is committed before the refusal.
+    if (body === null) throw termsChanged();
     return { status: 200, body };
   }
 
@@ -114,7 +123,7 @@ export function createFactorOptionRoutes(deps: ApiDeps): Route[] {
             securityQuestions: z.array(z.object({ questionId: z.uuid(), question: z.string() })).optional(),
           }),
         },
-        409: { description: 'It waits for no factor' },
+        409: { description: 'It waits for no factor, or is not what was to be confirmed: `terms_changed`' },
         410: { description: 'The time is over' },
       },
       handler: forTransaction,

@@ -1,4 +1,5 @@
 import { createAccountRoutes } from './accounts.ts';
+import { createAppealRoutes } from './appeals.ts';
 import { createAuditLogRoutes } from './audit-logs.ts';
 import { createBackupRoutes } from './backups.ts';
 import { createDashboardRoutes } from './dashboard.ts';
@@ -25,13 +26,18 @@ import { createRecoveryRoutes } from './recovery.ts';
 import { createRecoveryCodeRoutes } from './recovery-codes.ts';
 import { createRegisterRoutes } from './register.ts';
 import { createRestrictionRoutes } from './restrictions.ts';
+import { createReviewCaseRoutes } from './review-case.ts';
+import { createReviewClaimRoutes } from './review-claims.ts';
+import { createReviewQueueRoutes } from './review-queue.ts';
 import { createReviewRoutes } from './reviews.ts';
 import { createRootRoutes } from './root.ts';
 import type { Route } from './route.ts';
+import { createRulePrecisionRoutes } from './rule-precision.ts';
 import { createSecurityQuestionRoutes } from './security-questions.ts';
 import { createSessionRoutes } from './sessions.ts';
 import { createSigningKeyRoutes } from './signing-keys.ts';
 import { createStepUpRoutes } from './step-up.ts';
+import { createTransactionLabelRoutes } from './transaction-labels.ts';
 import { createTransactionRoutes } from './transactions.ts';
 import { createUserRoutes } from './users.ts';
 
@@ -39,6 +45,7 @@ import { createUserRoutes } from './users.ts';
 export function createRoutes(deps: ApiDeps): Route[] {
   const routes: Route[] = [
     ...createAccountRoutes(deps),
+    ...createAppealRoutes(deps),
     ...createAuditLogRoutes(deps),
     ...createBackupRoutes(deps),
     ...createDashboardRoutes(deps, () => all),
@@ -63,12 +70,17 @@ export function createRoutes(deps: ApiDeps): Route[] {
     ...createRecoveryRoutes(deps),
     ...createRegisterRoutes(deps),
     ...createRestrictionRoutes(deps),
+    ...createReviewCaseRoutes(deps),
+    ...createReviewClaimRoutes(deps),
+    ...createReviewQueueRoutes(deps),
     ...createReviewRoutes(deps),
     ...createRootRoutes(deps),
+    ...createRulePrecisionRoutes(deps),
     ...createSecurityQuestionRoutes(deps),
     ...createSessionRoutes(deps),
     ...createSigningKeyRoutes(deps),
     ...createStepUpRoutes(deps),
+    ...createTransactionLabelRoutes(deps),
     ...createTransactionRoutes(deps),
     ...createUserRoutes(deps),
   ];

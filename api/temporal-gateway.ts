@@ -138,6 +138,32 @@ export function createTemporalGateway({ temporal, queues, verdictTimeoutMs }: Ga
         }
       }),
 
+    /**
+     * Starts a transaction's workflow again, for the hold that an appeal began. @returns false while one runs under its id: the
+     * one that ended the first hold may need a moment to close
+     */
+    startAppeal: (input: contract.TransactionInput): Promise<boolean> =>
+      bounded(async () => {
+        try {
+          await workflow.start('transaction', {
+            workflowId: workflowIds.transaction(input.request.transactionId),
+            taskQueue: queues.decisions,
+            args: [input],
+            workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+            workflowIdConflictPolicy: 'FAIL',
+            staticSummary: `${input.request.type} for account ${input.request.accountId}, on appeal`,
+            typedSearchAttributes: [
+              { key: searchAttributes.user, value: input.userTag },
+              { key: searchAttributes.status, value: 'quarantined' },
+            ],
+          });
+          return true;
+        } catch (error) {
+          if (error instanceof WorkflowExecutionAlreadyStartedError) return false;
+          throw error;
+        }
+      }),
+
     submitTransactionFactor: (transactionId: string, attemptId: string): Promise<contract.TransactionFactorOutcome> =>
       bounded(() =>
         unlessClosed(

@@ -45,6 +45,7 @@ export const transactionDetailsSchema = transactionViewSchema.extend({
   category: z.string(),
   counterparty: z.string().nullable(),
   finishedAt: z.iso.datetime().nullable(),
+  appealBy: z.iso.datetime().optional().describe('Until when a rejection by review can be appealed against'),
 });
 
 /** In words, for each code a transaction can be rejected with. */
@@ -120,6 +121,14 @@ export function notAwaitingFactor(row: Pick<TransactionRow, 'status' | 'code'>):
     return new DomainError('factor_expired', 'The time to confirm this transaction is over.');
   }
   return new DomainError('not_awaiting_factor', `The transaction waits for no factor: it is ${row.status}.`);
+}
+
+/** The row is not the one whose terms were shown. */
+export function termsChanged(): DomainError {
+  return new DomainError(
+    'terms_changed',
+    'This is not what you were asked to confirm. Nothing was moved; ask for it anew.',
+  );
 }
 
 export function transactionNotFound(): DomainError {

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { createFactorVerification } from '../db/factor-verification.ts';
 import { checkFactor } from '../db/factors.ts';
 import { oneRow, run, type Tx } from '../db/sql.ts';
+import { areTermsUnchanged, reportAlteredTerms, transactionChallenge } from '../db/step-up-terms.ts';
 import { findTransaction, lockTransaction, type TransactionRow, transactionDetails } from '../db/transactions.ts';
 import { DomainError } from '../domain/errors.ts';
 import { isFinal } from '../domain/transaction.ts';
@@ -15,6 +16,7 @@ import { principalOf, type Reply, type Route, type RouteContext, route } from '.
 import {
   notAwaitingFactor,
   rejectionReply,
+  termsChanged,
   transactionDetailsSchema,
   transactionNotFound,
   transactionViewSchema,
@@ -48,6 +50,10 @@ export function createTransactionChangeRoutes(deps: ApiDeps): Route[] {
       row.step_up_expires_at,
     ]);
     if (over) throw notAwaitingFactor({ ...row, code: 'step_up_expired' });
+    if (!areTermsUnchanged(row)) {
+      await reportAlteredTerms(tx, { audit }, row, factsOf(context.request));
+      return { outcome: 'altered' } as const;
+    }
     const { method } = context.body;
     if (!row.methods.includes(method)) {
       throw new DomainError('factor_invalid', 'This transaction is confirmed by another method.', {
@@ -55,7 +61,7 @@ export function createTransactionChangeRoutes(deps: ApiDeps): Route[] {
       });
     }
     const check = await checkFactor(tx, factors, {
-      challenge: { kind: 'transaction', id: row.id, userId: row.user_id },
+      challenge: transactionChallenge(row),
       ...context.body,
       request: factsOf(context.request),
       maxTries: (row.settings as TransactionSettings).maxFactorTries,
@@ -104,13 +110,14 @@ export function createTransactionChangeRoutes(deps: ApiDeps): Route[] {
       200: { description: 'Confirmed and settled', schema: transactionViewSchema },
       202: { description: 'Confirmed and held for a reviewer', schema: transactionViewSchema },
       401: { description: 'Wrong or used code; `triesLeft` says how many more are taken' },
-      409: { description: 'It waits for no factor' },
+      409: { description: 'It waits for no factor, or is not what was to be confirmed: `terms_changed`' },
       410: { description: 'The time is over' },
       422: { description: 'Confirmed or failed for good, and rejected' },
     },
     async handler(context): Promise<Reply> {
       const { transactionId } = context.params;
       const check = await db.transaction((tx) => recordFactor(tx, context));
+      if (check.outcome === 'altered') throw termsChanged();
       if (check.outcome === 'exhausted') throw wrongCode(0);
       const outcome = await gateway.submitTransactionFactor(transactionId, check.attemptId);
       if (outcome.kind === 'factor_invalid') throw wrongCode(outcome.triesLeft);

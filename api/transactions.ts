@@ -173,10 +173,11 @@ export function transactionSettings(config: Config): TransactionSettings {
     baseCurrency: config.baseCurrency,
     rateMaxAgeMs: config.rateMaxAge,
     stepUpAmountMinor: minor(config.stepUpAmount),
-    secondApprovalAboveMinor: config.secondApprovalAbove === undefined ? null : minor(config.secondApprovalAbove),
+    secondApprovalAboveMinor: config.reviewTwoPersonAbove === undefined ? null : minor(config.reviewTwoPersonAbove),
     securityQuestions: config.securityQuestions === 'additional',
     payments: config.stripe === undefined ? 'none' : 'provider',
     paymentTimeoutMs: config.paymentTimeout,
+    appealWindowMs: config.appealWindow,
   };
 }
 

@@ -16,6 +16,7 @@ export async function fillDashboard(client: pg.Client, rows: { transactions: num
   await client.query(LOCKOUTS);
   await client.query(REFUSALS);
   await client.query(FACTORS);
+  for (const statement of REVIEWS) await client.query(statement);
   await client.query('vacuum analyze');
 }
 
@@ -65,6 +66,21 @@ const LOGINS = `
     '[{"ruleId": "unusual_hour", "title": "Between 02:00 and 05:00 local time", "value": 3, "baseline": null, "threshold": null, "points": 20}]',
     '{}', '\\x00', '192.0.2.1', (n % 200) || '.0.2.0/24', 'Mozilla/5.0', n % 5 <> 0, d.at, d.at, d.at, d.at
    from (select n, ${timeOf('n', '$3::int')} as at from generate_series($1::int, $2::int) n) d`;
+
+/** What reviews leave: a label of every second transaction, and of each that was held a verdict and its incident. */
+const REVIEWS = [
+  `insert into transaction_label (transaction_id, label, source, reason)
+   select id, case when score > 70 then 'confirmed_fraud' else 'false_positive' end, 'import', 'bench'
+     from transaction where amount % 2 = 0`,
+  `insert into review_verdict (id, transaction_id, reviewer_id, verdict, reason, source)
+   select gen_random_uuid(), id, user_id, 'approve', 'bench', 'api' from transaction where score > 20`,
+  `with opened as (
+     insert into incident (id, cause, subject_kind, subject_id, user_id, severity, status, title, resolved_at)
+     select gen_random_uuid(), 'quarantine', 'transaction', id, user_id, 'medium', 'resolved', 'Held', finished_at
+       from transaction where score > 20 returning id)
+   insert into incident_event (incident_id, key, kind, actor)
+   select id, 'incident:' || id || ':opened', 'opened', 'system' from opened`,
+];
 
 const LOCKOUTS = `
   insert into lockout (id, subject, user_id, started_at, locked_until)

@@ -36,11 +36,14 @@ export function createFactorVerification(deps: FactorVerificationDeps): FactorDe
   }
 
   async function passkey(tx: Tx, submission: Extract<OtherSubmission, { method: 'webauthn' }>) {
-    const { kind: purpose, id: subjectId, userId } = submission.challenge;
+    const { kind: purpose, id: subjectId, userId, terms } = submission.challenge;
     const verdict = await checkPasskey(
       tx,
       { keyring, relyingParty },
-      { occasion: { purpose, subjectId, userId }, assertion: submission.credential },
+      {
+        occasion: { purpose, subjectId, userId, ...(terms === undefined ? {} : { terms }) },
+        assertion: submission.credential,
+      },
     );
     if (verdict.outcome === 'counter_regressed') {
       const { outcome: _, ...details } = verdict;

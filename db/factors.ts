@@ -16,6 +16,8 @@ export interface Challenge {
   kind: 'login' | 'transaction' | 'step_up';
   id: string;
   userId: string;
+  /** Of a transaction: the hash (hex) of the terms that its owner confirms, see `challengeHash`. */
+  terms?: string;
 }
 
 /** Wrong answers in an hour over all challenges of one account: two challenges' worth, then all are refused. */
@@ -87,8 +89,9 @@ export async function checkFactor(tx: Tx, deps: FactorDeps, submission: FactorSu
   const inserted = await oneRow<{ created_at: string }>(
     tx,
     `insert into factor_attempt (id, challenge_kind, challenge_id, user_id, method, passed, session_hash,
-       device_cookie_hash, wanted_until, totp_step)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, clock_timestamp() + $9 * interval '1 ms', $10) returning created_at`,
+       device_cookie_hash, wanted_until, totp_step, challenge_hash)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, clock_timestamp() + $9 * interval '1 ms', $10, decode($11, 'hex'))
+     returning created_at`,
     [
       attemptId,
       challenge.kind,
@@ -100,6 +103,7 @@ export async function checkFactor(tx: Tx, deps: FactorDeps, submission: FactorSu
       hashes?.device ?? null,
       submission.waitsForMs,
       step,
+      challenge.terms ?? null,
     ],
   );
   return { outcome: 'recorded', attemptId, passed, at: new Date(inserted.created_at), repeated: false };
@@ -180,13 +184,14 @@ export async function isAccountExhausted(tx: Tx, userId: string): Promise<boolea
  * Draws a six-digit code for a challenge, stores its HMAC and queues the letter, in the caller's transaction. The newest
  * code of a challenge is the only one that works.
  *
+ * @param about what a transaction is about, a line each: who confirms it must see what they confirm
  * @param again a further code for a challenge that had one: at most three mails an hour
  * @returns the letter's id, or null when too many were sent
  */
 export async function drawEmailCode(
   tx: Tx,
   deps: { keyring: Keyring; outbox: Outbox },
-  given: { challenge: Challenge; email: string; ttlMs: number; again?: boolean },
+  given: { challenge: Challenge; email: string; ttlMs: number; about?: readonly string[]; again?: boolean },
 ): Promise<string | null> {
   const { challenge, email, ttlMs } = given;
   const limit = given.again === true ? MAX_CODE_MAILS_PER_HOUR : MAX_FIRST_CODE_MAILS_PER_HOUR;
@@ -204,9 +209,9 @@ export async function drawEmailCode(
     tx,
     `insert into email_code (id, challenge_kind, challenge_id, user_id, code_hash, expires_at)
      values ($1, $2, $3, $4, $5, clock_timestamp() + $6 * interval '1 ms')`,
-    [id, challenge.kind, challenge.id, challenge.userId, emailCodeMac(deps.keyring, challenge.id, code), ttlMs],
+    [id, challenge.kind, challenge.id, challenge.userId, emailCodeMac(deps.keyring, challenge, code), ttlMs],
   );
-  const letter = codeLetter(challenge.kind, code, ttlMs);
+  const letter = codeLetter(challenge.kind, code, ttlMs, given.about);
   return deps.outbox.enqueue(tx, { ...letter, key: `code:${id}`, userId: challenge.userId, to: email });
 }
 
@@ -256,7 +261,7 @@ async function verify(
     const verified = verifyTotp({ secret: enrolmentSecret, code, nowMs: Date.now(), lastUsedStep: null });
     return verified.ok ? { passed: true, step: verified.step } : FAILED;
   }
-  if (mailed?.usable !== true || !verifyEmailCode(keyring, mailed.code_hash, challenge.id, code)) return FAILED;
+  if (mailed?.usable !== true || !verifyEmailCode(keyring, mailed.code_hash, challenge, code)) return FAILED;
   await run(tx, 'update email_code set used_at = clock_timestamp() where id = $1', [mailed.id]);
   return { passed: true, step: null };
 }

@@ -118,8 +118,9 @@ export function createImport({ db, keyring, audit }: ImportDeps, dataset: string
         );
         const inserted = await run(
           tx,
-          `insert into factor_attempt (id, challenge_kind, challenge_id, user_id, method, passed)
-           values ($1, 'transaction', $2, $3, 'email_code', true) on conflict (id) do nothing`,
+          `insert into factor_attempt (id, challenge_kind, challenge_id, user_id, method, passed, challenge_hash)
+           select $1, 'transaction', id, $3, 'email_code', true, challenge_hash from transaction where id = $2
+           on conflict (id) do nothing`,
           [attemptId, transactionId, userId],
         );
         if (inserted === 1) {

@@ -71,7 +71,9 @@ export async function reserve(tx: Tx, transactionId: string, terms: SettlementTe
     `with funds as (
        update account_balance set reserved = reserved + $4
         where account_id = $2 and asset = $3 and balance - reserved >= $4 returning account_id)
-     insert into reservation (transaction_id, account_id, asset, amount) select $1::uuid, account_id, $3, $4 from funds`,
+     insert into reservation (transaction_id, hold, account_id, asset, amount)
+     select $1::uuid, 1 + coalesce((select max(hold) from reservation where transaction_id = $1::uuid), 0), account_id, $3, $4
+       from funds`,
     [transactionId, terms.accountId, given.asset, given.amount],
   );
   if (reserved !== 1) throw new Error(`funds of transaction ${transactionId} vanished under the account's lock`);

@@ -32,11 +32,11 @@ interface EventRow {
 export async function liveEventsSince(tx: Tx, micros: number, limit: number): Promise<LiveEvent[]> {
   const found = await rows<EventRow>(
     tx,
-    `(select 'hold' as kind, 'hold:' || id as key, ${MICROS('held_at')} as micros,
+    `(select 'hold' as kind, 'hold:' || id || ':' || hold as key, ${MICROS('held_at')} as micros,
              jsonb_build_object('transactionId', id, 'score', score::numeric / 100) as data
         from transaction where held_at >= ${SINCE} order by held_at limit $2)
      union all
-     (select 'decision', 'decision:' || id, ${MICROS('finished_at')},
+     (select 'decision', 'decision:' || id || ':' || hold, ${MICROS('finished_at')},
              jsonb_build_object('transactionId', id, 'status', status, 'code', code)
         from transaction where held_at is not null and finished_at >= ${SINCE} order by finished_at limit $2)
      union all

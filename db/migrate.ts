@@ -16,6 +16,7 @@ import { KeyRotation } from './migrations/0012-key-rotation.ts';
 import { Factors } from './migrations/0013-factors.ts';
 import { Payments } from './migrations/0014-payments.ts';
 import { Money } from './migrations/0015-money.ts';
+import { Review } from './migrations/0016-review.ts';
 import { RuleSets } from './migrations/0017-rule-sets.ts';
 import { NonceSpend } from './migrations/0019-nonce-spend.ts';
 import { run } from './sql.ts';
@@ -36,6 +37,7 @@ const migrations = [
   Factors,
   Payments,
   Money,
+  Review,
   RuleSets,
   NonceSpend,
 ].map((migration) => ({

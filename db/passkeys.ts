@@ -7,6 +7,7 @@ import {
   verifyAuthenticationResponse,
   verifyRegistrationResponse,
 } from '@simplewebauthn/server';
+import { boundChallenge, isBoundTo } from '../security/challenge-hash.ts';
 import type { Keyring } from '../security/keyring.ts';
 import { uuidV7 } from '../security/uuid.ts';
 import { iso, isoOrNull, row, rows, run, type Tx } from './sql.ts';
@@ -35,6 +36,8 @@ export interface PasskeyOccasion {
   /** The login, the transaction, or the session. */
   subjectId: string;
   userId: string;
+  /** Of a transaction: the hash (hex) of its terms, which the challenge is made of. */
+  terms?: string;
 }
 
 /** What an authenticator signed; all base64url. */
@@ -83,7 +86,9 @@ export async function assertionOptions(
   deps: PasskeyDeps,
   given: { occasion: PasskeyOccasion; ttlMs: number },
 ): Promise<PublicKeyCredentialRequestOptionsJSON> {
+  const { terms } = given.occasion;
   const options = await generateAuthenticationOptions({
+    ...(terms === undefined ? {} : { challenge: Uint8Array.from(boundChallenge(Buffer.from(terms, 'hex'))) }),
     rpID: deps.relyingParty.id,
     timeout: given.ttlMs,
     allowCredentials: await descriptors(tx, given.occasion.userId),
@@ -144,6 +149,8 @@ export async function checkPasskey(
   const { occasion, assertion } = given;
   const challenge = await takeChallenge(tx, deps.keyring, occasion, assertion.response.clientDataJSON);
   if (challenge === undefined) return { outcome: 'failed' };
+  const { terms } = occasion;
+  if (terms !== undefined && !isBoundTo(challenge, Buffer.from(terms, 'hex'))) return { outcome: 'failed' };
   const stored = await row<{ id: string; public_key: Buffer; counter: string }>(
     tx,
     'select id, public_key, counter from webauthn_credential where credential_id = $1 and user_id = $2 for update',

@@ -8,10 +8,11 @@ import {
   type VerdictRefusal,
   type VerdictRow,
 } from '../domain/review.ts';
-import type { Reason } from '../domain/risk/reasons.ts';
-import type { Role } from '../domain/roles.ts';
-import type { TransactionType } from '../domain/transaction.ts';
-import { iso, isoOrNull, oneRow, rows, type Tx } from './sql.ts';
+import { canAdminister, type Role } from '../domain/roles.ts';
+import { labelOfSilence, type TransactionLabel } from '../domain/transaction-label.ts';
+import { activeClaim, endClaim, type ReviewClaim } from './review-claims.ts';
+import { row as firstRow, rows, run, type Tx } from './sql.ts';
+import { currentLabel, labelTransaction } from './transaction-labels.ts';
 import type { TransactionRow } from './transactions.ts';
 
 /** Microseconds since the epoch, as `domain/time.ts` counts. */
@@ -20,8 +21,8 @@ const MICROS = (column: string) => `(extract(epoch from ${column}) * 1000000)::b
 /** The person as they are now: who was disabled or lost the role since counts as a customer. */
 const ROLE = `case when u.disabled_at is null then u.role else 'customer' end`;
 
-/** Every recorded verdict on a transaction, oldest first. */
-export async function verdictsOf(tx: Tx, transactionId: string): Promise<VerdictRow[]> {
+/** Every recorded verdict on a transaction's present (or last) hold, oldest first. */
+export async function verdictsOf(tx: Tx, held: Pick<TransactionRow, 'id' | 'hold'>): Promise<VerdictRow[]> {
   const found = await rows<{
     id: string;
     reviewer_id: string;
@@ -32,8 +33,8 @@ export async function verdictsOf(tx: Tx, transactionId: string): Promise<Verdict
     tx,
     `select v.id, v.reviewer_id, ${ROLE} as role, v.verdict, ${MICROS('v.recorded_at')} as recorded_at
        from review_verdict v join app_user u on u.id = v.reviewer_id
-      where v.transaction_id = $1 order by v.recorded_at, v.id`,
-    [transactionId],
+      where v.transaction_id = $1 and v.hold = $2 order by v.recorded_at, v.id`,
+    [held.id, held.hold],
   );
   return found.map((one) => ({
     verdictId: one.id,
@@ -45,38 +46,78 @@ export async function verdictsOf(tx: Tx, transactionId: string): Promise<Verdict
 }
 
 /** What is under review, in the domain's words; null for a transaction that was never held. */
-export function reviewSubjectOf(
-  row: Pick<TransactionRow, 'user_id' | 'required_approvals' | 'review_by_micros'>,
-): ReviewSubject | null {
+export async function reviewSubjectOf(
+  tx: Tx,
+  row: Pick<TransactionRow, 'id' | 'hold' | 'user_id' | 'required_approvals' | 'review_by_micros'>,
+): Promise<ReviewSubject | null> {
   if (row.review_by_micros === null) return null;
   return {
     ownerId: row.user_id,
     initiatorId: row.user_id,
     requiredApprovals: row.required_approvals,
     reviewBy: Number(row.review_by_micros),
+    rejectedBefore: row.hold === 1 ? [] : await rejectedBefore(tx, row),
   };
 }
 
+async function rejectedBefore(tx: Tx, { id, hold }: Pick<TransactionRow, 'id' | 'hold'>): Promise<string[]> {
+  const found = await rows<{ reviewer_id: string }>(
+    tx,
+    `select distinct reviewer_id from review_verdict where transaction_id = $1 and hold < $2 and verdict = 'reject'`,
+    [id, hold],
+  );
+  return found.map(({ reviewer_id }) => reviewer_id);
+}
+
+/** Somebody as a reviewer, and the database's time. Who was disabled since counts as a customer. */
+export function reviewerAt(tx: Tx, id: string): Promise<{ role: Role; now: string } | undefined> {
+  return firstRow(tx, `select ${ROLE} as role, ${MICROS('clock_timestamp()')} as now from app_user u where u.id = $1`, [
+    id,
+  ]);
+}
+
+/** Why somebody cannot look after a held transaction; null when they can. The caller holds the transaction's row lock. */
+export async function refuseHandler(
+  tx: Tx,
+  held: TransactionRow,
+  reviewer: { id: string; role: Role },
+): Promise<VerdictRefusal | 'not_held' | null> {
+  const subject = await reviewSubjectOf(tx, held);
+  const person = refuseReviewer({ ownerId: held.user_id, initiatorId: held.user_id }, reviewer);
+  if (person !== null) return person;
+  if (held.status === 'step_up_required') return 'not_held';
+  if (subject === null || held.status !== 'quarantined') return 'already_decided';
+  if (subject.rejectedBefore.includes(reviewer.id)) return 'decided_before';
+  const hasApproved = (await verdictsOf(tx, held)).some((one) => one.reviewerId === reviewer.id);
+  return hasApproved ? 'already_voted' : null;
+}
+
 export type RecordedVerdict =
-  | { refused: null; verdictId: string; review: ReviewOutcome }
-  | { refused: VerdictRefusal | 'not_held'; review: ReviewOutcome | null };
+  | { refused: null; verdictId: string; review: ReviewOutcome; overrode: string | null }
+  | { refused: VerdictRefusal | 'not_held'; review: ReviewOutcome | null }
+  | { refused: 'claimed_by_other'; review: ReviewOutcome | null; claim: ReviewClaim };
 
 /**
  * Records a reviewer's verdict at the database's time, unless the rules refuse it: the owner, somebody who may not
- * review, one who approved already, a hold that is over. The caller holds the transaction's row lock, so two verdicts
- * at once see each other.
+ * review, one who approved already, a hold that is over, one that somebody else has claimed (an administrator may). With
+ * it the claim is over and the label is stored. The caller holds the transaction's row lock, so two verdicts at once see
+ * each other.
  */
 export async function recordVerdict(
   tx: Tx,
   row: TransactionRow,
-  given: { id: string; reviewerId: string; verdict: ReviewVerdict; reason: string; source: 'api' | 'signal' },
+  given: {
+    id: string;
+    reviewerId: string;
+    verdict: ReviewVerdict;
+    reason: string;
+    source: 'api' | 'signal';
+    /** What the reviewer says it turned out to be. */
+    label?: TransactionLabel | undefined;
+  },
 ): Promise<RecordedVerdict> {
-  const reviewer = await oneRow<{ role: Role; now: string }>(
-    tx,
-    `select ${ROLE} as role, ${MICROS('clock_timestamp()')} as now
-       from app_user u where u.id = $1`,
-    [given.reviewerId],
-  );
+  const reviewer = await reviewerAt(tx, given.reviewerId);
+  if (reviewer === undefined) throw new Error('a reviewer who is nobody');
   const offered: VerdictRow = {
     verdictId: given.id,
     reviewerId: given.reviewerId,
@@ -84,7 +125,7 @@ export async function recordVerdict(
     verdict: given.verdict,
     recordedAt: Number(reviewer.now),
   };
-  const subject = reviewSubjectOf(row);
+  const subject = await reviewSubjectOf(tx, row);
   const person = refuseReviewer(
     { ownerId: row.user_id, initiatorId: row.user_id },
     { id: given.reviewerId, role: reviewer.role },
@@ -92,75 +133,40 @@ export async function recordVerdict(
   if (person !== null) return { refused: person, review: null };
   if (row.status === 'step_up_required') return { refused: 'not_held', review: null };
   if (subject === null || row.status !== 'quarantined') {
-    const review = subject === null ? null : decideReview(subject, await verdictsOf(tx, row.id));
+    const review = subject === null ? null : decideReview(subject, await verdictsOf(tx, row));
     return { refused: row.code === 'review_expired' ? 'review_expired' : 'already_decided', review };
   }
-  const earlier = await verdictsOf(tx, row.id);
+  const earlier = await verdictsOf(tx, row);
   const refused = refuseVerdict(subject, earlier, offered);
   if (refused !== null) return { refused, review: decideReview(subject, earlier) };
-  await rows(
+  const claim = await activeClaim(tx, row.id);
+  const isOthers = claim !== null && claim.reviewerId !== given.reviewerId;
+  if (isOthers && !canAdminister(reviewer.role)) {
+    return { refused: 'claimed_by_other', review: decideReview(subject, earlier), claim };
+  }
+  await run(
     tx,
-    `insert into review_verdict (id, transaction_id, reviewer_id, verdict, reason, source, recorded_at)
-     values ($1, $2, $3, $4, $5, $6, 'epoch'::timestamptz + $7::bigint * interval '1 microsecond')`,
-    [given.id, row.id, given.reviewerId, given.verdict, given.reason, given.source, reviewer.now],
+    `insert into review_verdict (id, transaction_id, hold, reviewer_id, verdict, reason, source, recorded_at)
+     values ($1, $2, $3, $4, $5, $6, $7, 'epoch'::timestamptz + $8::bigint * interval '1 microsecond')`,
+    [given.id, row.id, row.hold, given.reviewerId, given.verdict, given.reason, given.source, reviewer.now],
   );
-  return { refused: null, verdictId: given.id, review: decideReview(subject, [...earlier, offered]) };
+  // A first approval leaves the rest to somebody else, a decision to nobody.
+  await endClaim(tx, row.id);
+  const review = decideReview(subject, [...earlier, offered]);
+  await label(tx, row.id, given, review);
+  return { refused: null, verdictId: given.id, review, overrode: isOthers ? claim.reviewerId : null };
 }
 
-/** One held transaction as its reviewers see it. */
-export interface ReviewQueueRow {
-  id: string;
-  user_id: string;
-  account_id: string;
-  type: TransactionType;
-  instrument_id: string | null;
-  quantity: string | null;
-  amount: string;
-  currency: string;
-  /** What it is in the base currency, minor units; null while no rate is known. */
-  base_amount: string | null;
-  base_currency: string;
-  category: string;
-  counterparty: string | null;
-  score: number;
-  rule_set_version: string;
-  reasons: readonly Reason[];
-  held_at: string;
-  review_by: string;
-  seconds_left: number;
-  required_approvals: number;
-  approvals: { reviewerId: string; reason: string; at: string }[];
-  created_at: string;
-  /** Position in the list. */
-  position: string;
-}
-
-/** The held transactions, the most urgent first, after the given position. */
-export async function reviewQueue(
+async function label(
   tx: Tx,
-  query: { after: { at: string; id: string } | null; limit: number },
-): Promise<ReviewQueueRow[]> {
-  const found = await rows<ReviewQueueRow>(
-    tx,
-    `select t.id, t.user_id, t.account_id, t.type, t.instrument_id, t.quantity, t.amount, t.currency, t.category,
-            t.base_amount, coalesce(t.settings ->> 'baseCurrency', t.currency) as base_currency,
-            t.counterparty, t.score, t.rule_set_version, t.reasons, t.held_at, t.review_by, t.required_approvals,
-            t.created_at, t.review_by::text as position,
-            greatest(0, floor(extract(epoch from t.review_by - clock_timestamp())))::integer as seconds_left,
-            coalesce((
-              select jsonb_agg(jsonb_build_object('reviewerId', v.reviewer_id, 'reason', v.reason, 'at', v.recorded_at)
-                               order by v.recorded_at)
-                from review_verdict v where v.transaction_id = t.id and v.verdict = 'approve'), '[]') as approvals
-       from transaction t
-      where t.status = 'quarantined' and ($1::timestamptz is null or (t.review_by, t.id) > ($1::timestamptz, $2::uuid))
-      order by t.review_by, t.id limit $3`,
-    [query.after?.at ?? null, query.after?.id ?? null, query.limit],
-  );
-  return found.map((one) => ({
-    ...one,
-    held_at: iso(one.held_at),
-    review_by: isoOrNull(one.review_by) ?? '',
-    created_at: iso(one.created_at),
-    approvals: one.approvals.map((approval) => ({ ...approval, at: iso(approval.at) })),
-  }));
+  transactionId: string,
+  given: { reviewerId: string; verdict: ReviewVerdict; reason: string; label?: TransactionLabel | undefined },
+  { outcome }: ReviewOutcome,
+): Promise<void> {
+  const present = (await currentLabel(tx, transactionId))?.label ?? null;
+  const silent = outcome === 'awaiting' ? null : labelOfSilence(given.verdict, present);
+  const stored = given.label ?? silent;
+  if (stored === null) return;
+  const { reviewerId: by, reason } = given;
+  await labelTransaction(tx, { transactionId, label: stored, source: 'review', by, reason });
 }

@@ -1,11 +1,13 @@
 import { formatRate } from '../domain/exchange.ts';
+import type { SettlementTerms } from '../domain/ledger.ts';
 import type { FactorMethod } from '../domain/login.ts';
 import { CURRENCY_EXPONENTS, formatAmount, formatPrice, formatQuantity, isCurrency } from '../domain/money.ts';
 import type { Counterfactual } from '../domain/risk/counterfactual.ts';
 import type { Reason } from '../domain/risk/reasons.ts';
 import type { ShadowDecision } from '../domain/risk/shadow.ts';
-import type { TransactionStatus, TransactionType } from '../domain/transaction.ts';
+import { isAppealable, type TransactionStatus, type TransactionType } from '../domain/transaction.ts';
 import type { ExceededLimit, TransactionView } from '../domain/transaction-view.ts';
+import { lockAccounts } from './ledger.ts';
 import { iso, isoOrNull, row, rows, run, type Tx } from './sql.ts';
 
 /** A row of `transaction`. Numbers are decimal digits of integers, times PostgreSQL's text. */
@@ -48,6 +50,10 @@ export interface TransactionRow {
   review_by: string | null;
   payment_expires_at: string | null;
   required_approvals: number;
+  /** Which hold it is, or was the last: 2 once its owner has appealed. */
+  hold: number;
+  /** Hash (hex) of the terms that its owner had to confirm; null where no factor was asked for. */
+  challenge_hash: string | null;
   cancel_requested_at: string | null;
   finished_at: string | null;
   session_id: string | null;
@@ -66,7 +72,8 @@ export interface TransactionRow {
 const COLUMNS = `id, user_id, account_id, type, instrument_id, quantity, price_limit, price, amount, base_amount, rate, rate_at, limit_hit, currency, category,
   counterparty, counterparty_account_id, encode(body_hash, 'hex') as body_hash, status, code, score, rule_set_version,
   reasons, features, hold_after_step_up, methods, first_status, first_body, t, created_at, step_up_expires_at, held_at,
-  review_by, payment_expires_at, required_approvals, cancel_requested_at, finished_at, session_id, host(ip) as ip, user_agent, request_id, settings, virtual,
+  review_by, payment_expires_at, required_approvals, hold,
+  encode(challenge_hash, 'hex') as challenge_hash, cancel_requested_at, finished_at, session_id, host(ip) as ip, user_agent, request_id, settings, virtual,
   shadows, counterfactual,
   (extract(epoch from t) * 1000000)::bigint as t_micros,
   (extract(epoch from review_by) * 1000000)::bigint as review_by_micros`;
@@ -81,6 +88,18 @@ export function lockTransaction(tx: Tx, id: string): Promise<TransactionRow | un
   return row<TransactionRow>(tx, `select ${COLUMNS} from transaction where id = $1 for update`, [id]);
 }
 
+/**
+ * The row under its lock, after the locks of its accounts: the order in which decisions take them, for whoever changes
+ * what is known of the account along with the row.
+ */
+export async function lockWithAccounts(tx: Tx, id: string): Promise<TransactionRow | undefined> {
+  // Which accounts it touches never changes.
+  const known = await findTransaction(tx, id);
+  if (known === undefined) return undefined;
+  await lockAccounts(tx, [known.account_id, ...(known.counterparty_account_id ? [known.counterparty_account_id] : [])]);
+  return lockTransaction(tx, id);
+}
+
 /** What a new row starts with; everything else has its default. */
 export type NewTransaction = Omit<TransactionRow, 'cancel_requested_at' | 't_micros' | 'review_by_micros'>;
 
@@ -92,10 +111,11 @@ export async function insertTransaction(tx: Tx, value: NewTransaction): Promise<
        category, counterparty, counterparty_account_id, body_hash, status, code, score, rule_set_version, reasons, features,
        hold_after_step_up, methods, first_status, first_body, t, created_at, step_up_expires_at, held_at, review_by,
        required_approvals, finished_at, session_id, ip, request_id, settings, virtual, device_id,
-       user_agent, payment_expires_at, shadows, counterfactual, base_amount, rate, rate_at, limit_hit)
+       user_agent, payment_expires_at, shadows, counterfactual, base_amount, rate, rate_at, limit_hit, challenge_hash)
      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, decode($14, 'hex'), $15, $16, $17, $18, $19::jsonb,
        $20::jsonb, $21, $22::jsonb, $23, $24::json, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35::jsonb, $36::jsonb,
-       (select device_id from session where id = $32), $37, $38, $39::jsonb, $40::jsonb, $41, $42, $43, $44::jsonb)`,
+       (select device_id from session where id = $32), $37, $38, $39::jsonb, $40::jsonb, $41, $42, $43, $44::jsonb,
+       decode($45, 'hex'))`,
     [
       value.id,
       value.user_id,
@@ -141,6 +161,7 @@ export async function insertTransaction(tx: Tx, value: NewTransaction): Promise<
       value.rate,
       value.rate_at,
       value.limit_hit === null ? null : JSON.stringify(value.limit_hit),
+      value.challenge_hash,
     ],
   );
 }
@@ -206,6 +227,19 @@ export async function markHeld(
   );
 }
 
+/** What settling the transaction moves, at its stored amount. */
+export function storedTerms(value: NewTransaction): SettlementTerms {
+  return {
+    type: value.type,
+    accountId: value.account_id,
+    counterpartyAccountId: value.counterparty_account_id,
+    currency: value.currency,
+    amount: BigInt(value.amount ?? 0),
+    instrument: value.instrument_id,
+    quantity: value.quantity === null ? null : BigInt(value.quantity),
+  };
+}
+
 /** What a client sees of the present state. */
 export function transactionView(
   value: Pick<
@@ -255,6 +289,7 @@ export function transactionDetails(value: TransactionRow) {
     category: value.category,
     counterparty: value.counterparty,
     finishedAt: isoOrNull(value.finished_at),
+    ...appealOption(value),
   };
 }
 
@@ -267,6 +302,13 @@ function baseDetails({ base_amount, rate, rate_at, settings }: TransactionRow) {
     exchangeRate: rate === null ? null : formatRate(BigInt(rate)),
     ratedAt: isoOrNull(rate_at),
   };
+}
+
+/** Until when its owner may appeal, where they may. */
+function appealOption({ status, code, hold, finished_at, settings }: TransactionRow): { appealBy?: string } {
+  const { appealWindowMs } = settings as { appealWindowMs?: number };
+  if (!isAppealable(status, code) || hold !== 1 || finished_at === null || appealWindowMs === undefined) return {};
+  return { appealBy: new Date(Date.parse(iso(finished_at)) + appealWindowMs).toISOString() };
 }
 
 /** Fraction digits of a currency; two for one we do not know, whose transactions are stored only as rejected. */

@@ -16,14 +16,20 @@ const PURPOSE_TEXT: Readonly<Record<CodePurpose, { subject: string; what: string
 
 const NOT_YOU = 'If this was not you, change your password and tell us at once.';
 
-/** An e-mailed factor code. */
-export function codeLetter(purpose: CodePurpose, code: string, ttlMs: number): LetterText {
+/** An e-mailed factor code. @param about what it confirms, a line each */
+export function codeLetter(
+  purpose: CodePurpose,
+  code: string,
+  ttlMs: number,
+  about: readonly string[] = [],
+): LetterText {
   const { subject, what } = PURPOSE_TEXT[purpose];
   return letter(`${purpose}_code`, subject, [
     `Enter this code ${what}:`,
     '',
     `    ${code}`,
     '',
+    ...(about.length === 0 ? [] : ['It confirms this and nothing else:', '', ...about, '']),
     `It works once, for ${duration(ttlMs)}. We never ask for it by phone or e-mail.`,
     NOT_YOU,
   ]);

@@ -25,6 +25,7 @@ export const CAUSE_SEVERITY = {
   backup_failed: 'high',
   restore_drill_failed: 'high',
   audit_failure: 'critical',
+  transaction_altered: 'critical',
   field_tampered: 'critical',
 } as const satisfies Record<string, Severity>;
 export type IncidentCause = keyof typeof CAUSE_SEVERITY;

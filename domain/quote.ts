@@ -1,6 +1,6 @@
 import { isDomainError } from './errors.ts';
 import { currencyExponent, tradeAmount } from './money.ts';
-import type { RejectionCode } from './transaction.ts';
+import type { RejectionCode, TransactionType } from './transaction.ts';
 
 /** What the price port knows of an instrument right now; `price` in currency units x 10^4, null before the first one. */
 export interface Quote {
@@ -69,6 +69,18 @@ export function outgrewControls(decided: bigint, now: bigint, controls: AmountCo
   return (
     crossed(controls.stepUpAbove) || (controls.secondApprovalAbove !== null && crossed(controls.secondApprovalAbove))
   );
+}
+
+/**
+ * True when a buy has grown beyond what its owner confirmed with a factor. Their own price limit was among what they confirmed:
+ * within it (`priceOrder` refuses what is beyond) the amount may follow the market.
+ */
+export function outgrewConfirmation(
+  order: { readonly type: TransactionType; readonly priceLimit: bigint | null },
+  confirmed: bigint,
+  now: bigint,
+): boolean {
+  return order.type === 'buy' && order.priceLimit === null && now > confirmed;
 }
 
 function refuse(code: RejectionCode): PricedOrder {

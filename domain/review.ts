@@ -18,11 +18,14 @@ export interface ReviewSubject {
   readonly initiatorId: string;
   readonly requiredApprovals: number;
   readonly reviewBy: Micros;
+  /** Who rejected it when it was held before: an appeal is decided by others. */
+  readonly rejectedBefore: readonly string[];
 }
 
 export type VerdictRefusal =
   | 'not_a_reviewer'
   | 'own_transaction'
+  | 'decided_before'
   | 'review_expired'
   | 'already_voted'
   | 'already_decided';
@@ -105,6 +108,7 @@ function refusal(
 ): VerdictRefusal | null {
   const person = refuseReviewer(subject, { id: row.reviewerId, role: row.reviewerRole });
   if (person) return person;
+  if (subject.rejectedBefore.includes(row.reviewerId)) return 'decided_before';
   if (outcome !== 'awaiting') return 'already_decided';
   if (!isInTime(row.recordedAt, subject.reviewBy)) return 'review_expired';
   // Changing one's mind from approval to rejection is safe and therefore allowed; approving twice is not a second pair of eyes.

@@ -4,7 +4,8 @@ export const TRANSACTION_TYPES = ['buy', 'sell', 'deposit', 'withdrawal', 'trans
 export type TransactionType = (typeof TRANSACTION_TYPES)[number];
 
 /**
- * `settled` and `rejected` are final. `step_up_required` and `quarantined` hold reserved funds until they end;
+ * `settled` and `rejected` are final, but for a rejection by review that its owner appeals against once (see
+ * {@link isAppealable}). `step_up_required` and `quarantined` hold reserved funds until they end;
  * `payment_required` is a deposit that was let through and waits for its money.
  */
 export const TRANSACTION_STATUSES = [
@@ -52,12 +53,14 @@ const NEXT: Readonly<Record<TransactionStatus, readonly TransactionStatus[]>> = 
   quarantined: ['settled', 'payment_required', 'rejected'],
   payment_required: ['settled', 'rejected'],
   settled: [],
-  rejected: [],
+  rejected: ['quarantined'],
 };
 
-/** True when nothing may change the transaction any more. */
+const FINAL: ReadonlySet<TransactionStatus> = new Set(['settled', 'rejected']);
+
+/** True when the transaction has come to its end: nothing waits for it, and only an appeal may open it again. */
 export function isFinal(status: TransactionStatus): boolean {
-  return NEXT[status].length === 0;
+  return FINAL.has(status);
 }
 
 /** True when a transaction in `from` may become `to`. */
@@ -73,6 +76,14 @@ export function assertCanBecome(from: TransactionStatus, to: TransactionStatus):
 /** The owner may cancel while the transaction is held, waits for a factor or for its payment. */
 export function isCancellable(status: TransactionStatus): boolean {
   return !isFinal(status);
+}
+
+/** Rejections that their owner may appeal against: a reviewer's, and that of a hold that nobody decided. */
+export const APPEALABLE_CODES = ['review_rejected', 'review_expired'] as const satisfies readonly RejectionCode[];
+
+/** True for a rejection by review. Whether there was an appeal before, and whether there is still time, is asked apart. */
+export function isAppealable(status: TransactionStatus, code: string | null): boolean {
+  return status === 'rejected' && (APPEALABLE_CODES as readonly (string | null)[]).includes(code);
 }
 
 /** Buys and sells name an instrument and a quantity. */

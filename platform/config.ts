@@ -140,7 +140,9 @@ const FIELDS = {
   shutdownTimeout: field('SHUTDOWN_TIMEOUT', duration, '8s'),
   baseCurrency: field('BASE_CURRENCY', text.regex(/^[A-Z]{3}$/, 'write an ISO 4217 code such as USD'), 'USD'),
   stepUpAmount: field('STEP_UP_AMOUNT', decimal, '10000'),
-  secondApprovalAbove: optional('SECOND_APPROVAL_ABOVE', decimal),
+  reviewTwoPersonAbove: optional('REVIEW_TWO_PERSON_ABOVE', decimal),
+  reviewClaimTtl: field('REVIEW_CLAIM_TTL', duration, '30m'),
+  appealWindow: field('APPEAL_WINDOW', duration, '7d'),
   rateLimitPerMinute: field('RATE_LIMIT_PER_MINUTE', integer(1, 1_000_000), '30'),
   rateLimitRedisUrl: optional('RATE_LIMIT_REDIS_URL', urlOf(['redis:', 'rediss:'], 'rediss://user:password@host:6379')),
   metricsToken: optional('METRICS_TOKEN', secret),
@@ -301,6 +303,9 @@ function crossProblems(input: Input): string[] {
   return problems;
 }
 
+/** Names of before: ignored in silence, one would switch its control off. */
+const RENAMED: Input = { SECOND_APPROVAL_ABOVE: 'REVIEW_TWO_PERSON_ABOVE' };
+
 /**
  * Reads the whole configuration from the environment, once, at boot. Pure: reads no file and opens no connection.
  * @throws ConfigError that lists every problem, never the value of a variable.
@@ -314,6 +319,7 @@ export function loadConfig(env: Environment): Config {
     ...(result.error?.issues ?? []).map((issue) => describeIssue(issue, input)),
     ...crossProblems(input),
     ...(result.success ? problemsOfLimits(result.data as Parsed) : []),
+    ...Object.entries(RENAMED).flatMap(([old, name]) => (env[old] ? [`${old} is called ${name} now. Rename it.`] : [])),
     ...(production ? productionProblems(input) : []),
   ];
   if (!result.success || problems.length > 0) throw new ConfigError(problems);

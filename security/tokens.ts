@@ -40,17 +40,27 @@ export function newEmailCode(): string {
   return String(randomInt(1_000_000)).padStart(6, '0');
 }
 
+/** What an e-mailed code is for: a login, a session, or a transaction and the hash (hex) of the terms that it confirms. */
+export interface CodeSubject {
+  id: string;
+  terms?: string;
+}
+
 /**
  * What is stored of an e-mailed code. A million codes are quickly tried against a plain hash, so it is keyed; bound to
- * its challenge, it is worth nothing in another.
+ * its challenge, it is worth nothing in another, nor for other terms.
  */
-export function emailCodeMac(keyring: Keyring, challengeId: string, code: string): Buffer {
-  return keyring.hmac('factor-code', 'email', challengeId, code);
+export function emailCodeMac(keyring: Keyring, subject: CodeSubject, code: string): Buffer {
+  return keyring.hmac('factor-code', 'email', ...codeParts(subject, code));
 }
 
 /** Whether a code is the one whose MAC was stored for this challenge, under any loaded key generation. */
-export function verifyEmailCode(keyring: Keyring, stored: Uint8Array, challengeId: string, code: string): boolean {
-  return anyEqual(keyring.hmacVersions('factor-code', 'email', challengeId, code), stored);
+export function verifyEmailCode(keyring: Keyring, stored: Uint8Array, subject: CodeSubject, code: string): boolean {
+  return anyEqual(keyring.hmacVersions('factor-code', 'email', ...codeParts(subject, code)), stored);
+}
+
+function codeParts({ id, terms }: CodeSubject, code: string): string[] {
+  return terms === undefined ? [id, code] : [id, code, terms];
 }
 
 /**

@@ -6,7 +6,9 @@ import { defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { BackupErrorCode, BackupTrigger } from '../domain/backup.ts';
 import type { Severity } from '../domain/incident.ts';
 import type { FactorMethod } from '../domain/login.ts';
+import type { ReviewReminder } from '../domain/review-sla.ts';
 import type { TransactionType } from '../domain/transaction.ts';
+import type { TransactionLabel } from '../domain/transaction-label.ts';
 import type { TransactionView } from '../domain/transaction-view.ts';
 
 export type { TransactionView } from '../domain/transaction-view.ts';
@@ -71,6 +73,8 @@ export interface TransactionSettings {
   payments: 'provider' | 'none';
   /** How long a deposit waits for its payment. */
   paymentTimeoutMs: number;
+  /** How long its owner may appeal against a rejection by review; absent in runs from before there were appeals. */
+  appealWindowMs?: number;
   /** Whether security questions are offered beside the factors; absent in runs from before there were any. */
   securityQuestions?: boolean;
 }
@@ -182,9 +186,10 @@ export interface TransactionInput {
   virtual: VirtualTime | null;
   /**
    * Set by `reconcile` when the row exists already and its first workflow is gone: skip the decision, wait out the rest.
-   * The sequence keeps the new run's effects apart from those of earlier runs.
+   * The sequence keeps the new run's effects apart from those of earlier runs of the same hold. An appeal begins the second
+   * hold with a run of its own, sequence 0.
    */
-  resume: { sequence: number } | null;
+  resume: { sequence: number; hold?: number } | null;
 }
 
 /** Every verdict says which body it is about and which call brought it: another body under the key is a conflict. */
@@ -209,6 +214,10 @@ export interface TransactionState {
   reviewBy: string | null;
   payBy: string | null;
   approvals: { given: number; required: number };
+  /** Which hold it is; absent in runs from before there were appeals, as are reminders: those have none. */
+  hold?: number;
+  /** When whoever has to decide is reminded; empty unless it is held. */
+  reminders?: ReviewReminder[];
   followUps: FollowUps;
 }
 
@@ -236,7 +245,7 @@ export const transactionResendCode = defineUpdate<ResendOutcome, [resendId: stri
  */
 export type ReviewSignal =
   | { verdictId: string }
-  | { reviewer: string; verdict: 'approve' | 'reject'; reason: string; totp: string };
+  | { reviewer: string; verdict: 'approve' | 'reject'; reason: string; totp: string; label?: TransactionLabel };
 export const transactionReview = defineSignal<[unknown]>('review');
 /** The owner takes the transaction back; the row with who asked was written by the API before. */
 export const transactionCancel = defineSignal('cancel');

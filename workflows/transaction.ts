@@ -8,6 +8,7 @@ import {
 } from '@temporalio/workflow';
 import type { PaymentOccasion } from '../activities/transaction-payment.ts';
 import { nextPaymentLookMs } from '../domain/payment.ts';
+import { nextReminder, type ReminderShare, type ReviewReminder } from '../domain/review-sla.ts';
 import { isFinal } from '../domain/transaction.ts';
 import {
   type ResendOutcome,
@@ -50,7 +51,8 @@ const GRACE_MS = 1_000;
  */
 export async function transaction(input: TransactionInput): Promise<TransactionResult> {
   const { transactionId } = input.request;
-  const run = input.resume?.sequence ?? 0;
+  const run = runOf(input.resume);
+  const reminded = new Set<ReminderShare>();
   const arrivals: Arrival[] = [];
   const factorOutcomes = new Map<string, TransactionFactorOutcome>();
   const resendOutcomes = new Map<string, ResendOutcome>();
@@ -110,7 +112,7 @@ export async function transaction(input: TransactionInput): Promise<TransactionR
     verdict = assessed.verdict;
     if (assessed.state === null) return;
     await advance(assessed.state);
-    if (input.resume !== null) await advance(await decide.resumeTransaction(transactionId, input.resume.sequence));
+    if (input.resume !== null) await advance(await decide.resumeTransaction(transactionId, run));
   }
 
   /** Takes the next arrival; without one, waits for it or for the deadline of the present state. */
@@ -122,10 +124,21 @@ export async function transaction(input: TransactionInput): Promise<TransactionR
     const deadline = Date.parse((isStepUp ? open.stepUpExpiresAt : open.reviewBy) ?? '');
     const left = deadline + GRACE_MS - Date.now();
     if (left <= 0) {
-      return advance(await (isStepUp ? decide.expireStepUp(transactionId) : decide.expireReview(transactionId)));
+      return advance(
+        await (isStepUp ? decide.expireStepUp(transactionId) : decide.expireReview(transactionId, open.hold)),
+      );
     }
+    const reminder = nextReminder(open.reminders ?? [], reminded, Date.now());
+    const pause = reminder === undefined ? left : Math.min(left, Date.parse(reminder.at) - Date.now());
+    if (reminder !== undefined && pause <= 0) return remind(open, reminder);
     const summary = isStepUp ? 'until the owner has confirmed' : 'until a reviewer has decided';
-    await condition(() => arrivals.length > 0, left, { summary });
+    await condition(() => arrivals.length > 0, pause, { summary });
+  }
+
+  /** Half, and then nearly all of the time is over. A run that takes another's place asks again, and changes nothing. */
+  async function remind(open: TransactionState, { share }: ReviewReminder): Promise<void> {
+    reminded.add(share);
+    await advance(await decide.remindReview(transactionId, open.hold ?? 1, share));
   }
 
   /**
@@ -201,6 +214,12 @@ export async function transaction(input: TransactionInput): Promise<TransactionR
     setCurrentDetails(detailsOf(next, lastRefusal));
     await startFollowUps(next.followUps, { queues: input.settings.queues, userTag: input.userTag });
   }
+}
+
+/** Keys the effects of a run apart from those of every other run of the transaction. */
+function runOf(resume: TransactionInput['resume']): string {
+  const { sequence = 0, hold = 1 } = resume ?? {};
+  return hold === 1 ? String(sequence) : `${hold}-${sequence}`;
 }
 
 /** One look at the Temporal UI tells where a transaction stands. No personal data. */

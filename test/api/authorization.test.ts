@@ -65,6 +65,7 @@ const BODIES: Readonly<Record<string, object>> = {
   'POST /api/admin/users/{id}/reveal': { fields: ['phone'], reason: 'asked by telephone', caseReference: 'CASE-1' },
   'POST /api/transactions': { type: 'withdrawal', amount: '1.00', currency: 'USD' },
   'POST /api/transactions/{transactionId}/factors': { method: 'totp', code: '000000' },
+  'POST /api/transactions/{transactionId}/appeal': { reason: 'It was me' },
   'PUT /api/profile': { timeZone: 'Europe/Berlin' },
   'POST /api/profile/reveal': { fields: ['phone'], reason: 'to see what is stored' },
 };
@@ -249,6 +250,7 @@ test('[R6] every call of a customer that moves money, or that changes a signing 
       'POST /api/transactions',
       'POST /api/transactions/{transactionId}/factors',
       'POST /api/transactions/{transactionId}/cancel',
+      'POST /api/transactions/{transactionId}/appeal',
     ]),
   );
   expect(financial.filter((route) => route.signed !== true).map(keyOf)).toEqual([]);

@@ -5,6 +5,9 @@ import { failedFactors, latestRefusals, refusalsOf } from '../../db/dashboard-ap
 import { failedLoginsByNetwork, failedLoginsByUser, lockedAccounts, recentAttempts } from '../../db/dashboard-auth.ts';
 import { openTransactions, riskyTransactions, transactionTally } from '../../db/dashboard-transactions.ts';
 import { liveEventsSince, nowMicros } from '../../db/live-events.ts';
+import { accountHistory, caseTimeline } from '../../db/review-case.ts';
+import { type ReviewFilter, type ReviewSort, reviewQueue } from '../../db/review-queue.ts';
+import { rulePrecision } from '../../db/rule-precision.ts';
 import { oneRow, rows, type Tx } from '../../db/sql.ts';
 import { createDatabase, type TestDatabase } from '../helpers/database.ts';
 
@@ -21,6 +24,27 @@ beforeAll(async () => {
 });
 afterAll(() => database?.close());
 
+const NOBODY = '00000000-0000-7000-8000-000000000001';
+const NEXT = {
+  deadline: { value: '2026-01-01T00:00:00Z', id: NOBODY },
+  score: { value: '90', id: NOBODY },
+  amount: { value: '1000', id: NOBODY },
+} as const;
+const lastHour = () => ({
+  from: new Date(Date.now() - 3_600_000).toISOString(),
+  to: new Date().toISOString(),
+});
+
+function queue(
+  tx: Tx,
+  status: ReviewFilter['status'],
+  sort: ReviewSort,
+  after: { value: string; id: string } | null = null,
+  filter: Partial<ReviewFilter> = {},
+) {
+  return reviewQueue(tx, { filter: { status, ...filter }, sort, after, limit: 51 });
+}
+
 const STATEMENTS: [string, (tx: Tx) => Promise<unknown>][] = [
   ['recent attempts', (tx) => recentAttempts(tx, 20)],
   ['failed logins by user', (tx) => failedLoginsByUser(tx, 20)],
@@ -32,6 +56,17 @@ const STATEMENTS: [string, (tx: Tx) => Promise<unknown>][] = [
   ['rate limits', (tx) => refusalsOf(tx, 'rate_limited')],
   ['latest refusals', (tx) => latestRefusals(tx, 'signature_invalid', 20)],
   ['failed factors', (tx) => failedFactors(tx)],
+  ...(['deadline', 'score', 'amount'] as const).flatMap((sort): [string, (tx: Tx) => Promise<unknown>][] => [
+    [`held, by ${sort}`, (tx) => queue(tx, 'held', sort)],
+    [`decided, by ${sort}`, (tx) => queue(tx, 'decided', sort)],
+    [`held, by ${sort}, the next page`, (tx) => queue(tx, 'held', sort, NEXT[sort])],
+  ]),
+  ['held, of an account', (tx) => queue(tx, 'held', 'deadline', null, { accountId: NOBODY })],
+  ['held, of a reviewer', (tx) => queue(tx, 'held', 'deadline', null, { assignee: { reviewerId: NOBODY } })],
+  ['decided, by a rule', (tx) => queue(tx, 'decided', 'deadline', null, { ruleId: 'velocity' })],
+  ['the past of an account', (tx) => accountHistory(tx, { accountId: NOBODY, transactionId: NOBODY })],
+  ['the timeline of a transaction', (tx) => caseTimeline(tx, NOBODY)],
+  ['precision of rules in an hour', (tx) => rulePrecision(tx, lastHour())],
   ['live events', async (tx) => liveEventsSince(tx, (await nowMicros(tx)) - 60_000_000, 500)],
 ];
 
@@ -40,7 +75,7 @@ async function tableScans(tx: Tx): Promise<Record<string, number>> {
   const found = await rows<{ name: string; scans: string }>(
     tx,
     `select relname as name, seq_scan as scans from pg_stat_xact_user_tables
-      where relname in ('transaction', 'login', 'lockout', 'front_door_event', 'factor_attempt')`,
+      where relname in ('transaction', 'transaction_label', 'review_verdict', 'review_note', 'incident', 'login', 'lockout', 'front_door_event', 'factor_attempt')`,
   );
   return Object.fromEntries(found.map(({ name, scans }) => [name, Number(scans)]));
 }

@@ -9,7 +9,13 @@ import {
   type VerdictRow,
 } from '../../domain/review.ts';
 
-const subject: ReviewSubject = { ownerId: 'owner', initiatorId: 'initiator', requiredApprovals: 1, reviewBy: 1_000 };
+const subject: ReviewSubject = {
+  ownerId: 'owner',
+  initiatorId: 'initiator',
+  requiredApprovals: 1,
+  reviewBy: 1_000,
+  rejectedBefore: [],
+};
 
 function row(verdictId: string, overrides: Partial<VerdictRow> = {}): VerdictRow {
   return { verdictId, reviewerId: 'ann', reviewerRole: 'reviewer', verdict: 'approve', recordedAt: 10, ...overrides };
@@ -76,6 +82,18 @@ describe('what verdicts amount to', () => {
   it('does not let a refused vote use up the right to vote', () => {
     const asCustomer = row('1', { reviewerRole: 'customer' });
     expect(refuseVerdict(two, [asCustomer], row('2', { recordedAt: 20 }))).toBeNull();
+  });
+
+  it('counts nothing of who rejected it before, and everything of the others', () => {
+    const appealed = { ...subject, rejectedBefore: ['ann'] };
+    for (const verdict of ['approve', 'reject'] as const) {
+      expect(refuseVerdict(appealed, [], row('1', { verdict }))).toBe('decided_before');
+    }
+    expect(decideReview(appealed, [row('1'), row('2', { reviewerId: 'bob' })])).toMatchObject({
+      outcome: 'approved',
+      counted: ['2'],
+      refused: [{ verdictId: '1', reason: 'decided_before' }],
+    });
   });
 
   it('does not depend on the order in which the rows were read', () => {

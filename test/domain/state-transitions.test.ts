@@ -13,6 +13,7 @@ import { canAdminister, canAudit, canReview, isRole, isStaff, ROLES } from '../.
 import {
   assertCanBecome,
   canBecome,
+  isAppealable,
   isCancellable,
   isFinal,
   REJECTION_CODES,
@@ -21,7 +22,7 @@ import {
 } from '../../domain/transaction.ts';
 
 describe('a transaction', () => {
-  it('moves only forward and never leaves a final state', () => {
+  it('moves only forward, and back to a hold on appeal alone', () => {
     const allowed = TRANSACTION_STATUSES.flatMap((from) =>
       TRANSACTION_STATUSES.filter((to) => canBecome(from, to)).map((to) => `${from}>${to}`),
     );
@@ -31,6 +32,7 @@ describe('a transaction', () => {
       'quarantined>payment_required',
       'quarantined>rejected',
       'quarantined>settled',
+      'rejected>quarantined',
       'step_up_required>payment_required',
       'step_up_required>quarantined',
       'step_up_required>rejected',
@@ -44,6 +46,13 @@ describe('a transaction', () => {
   it('can be cancelled until it is final', () => {
     expect(TRANSACTION_STATUSES.filter(isCancellable)).toEqual(['step_up_required', 'quarantined', 'payment_required']);
     expect(TRANSACTION_STATUSES.filter(isFinal)).toEqual(['settled', 'rejected']);
+  });
+
+  it('can be appealed against where a review rejected it', () => {
+    const appealable = REJECTION_CODES.filter((code) => isAppealable('rejected', code));
+    expect(appealable).toEqual(['review_rejected', 'review_expired']);
+    expect(isAppealable('settled', null)).toBe(false);
+    expect(isAppealable('quarantined', 'review_rejected')).toBe(false);
   });
 
   it('reserves what it would take away', () => {

@@ -24,7 +24,8 @@ What the columns say:
 
 A session in a cookie writes only with the \`Origin\` of this installation and the session's own \`X-CSRF-Token\`, on every
 route; otherwise 403 \`origin_refused\` or \`csrf_invalid\`. That includes no public route: what needs no session looks at none.
-Beyond the table, nobody reviews a transaction of their own (403 \`own_transaction\`) and no administrator restricts or
+Beyond the table, nobody reviews, labels or reads the case of a transaction of their own (403 \`own_transaction\`), nobody decides about
+the appeal against their own rejection (403 \`decided_before\`), and no administrator restricts or
 restores their own account or changes the tier of their own limits (403 \`own_account\`).
 `;
 

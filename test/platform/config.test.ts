@@ -59,7 +59,9 @@ describe('defaults are the customer’s values', () => {
     ['stepUpAmount', '10000'],
     ['baseCurrency', 'USD'],
     ['rateLimitPerMinute', 30],
-    ['secondApprovalAbove', undefined],
+    ['reviewTwoPersonAbove', undefined],
+    ['reviewClaimTtl', 30 * 60_000],
+    ['appealWindow', 7 * 86_400_000],
     ['taskQueuePrefix', 'tradeguard'],
     ['host', '127.0.0.1'],
     ['trustedProxies', ['loopback']],
@@ -81,6 +83,13 @@ describe('defaults are the customer’s values', () => {
     expect(problemsOf({ ...development, DB_POOL_MAX: '31' })).toEqual([
       'DB_POOL_MAX: write a whole number from 2 to 30.',
     ]);
+  });
+
+  test('a variable under the name that it had before is refused with its new one', () => {
+    expect(problemsOf({ ...development, SECOND_APPROVAL_ABOVE: '500' })).toEqual([
+      'SECOND_APPROVAL_ABOVE is called REVIEW_TWO_PERSON_ABOVE now. Rename it.',
+    ]);
+    expect(loadConfig({ ...development, REVIEW_TWO_PERSON_ABOVE: '500' }).reviewTwoPersonAbove).toBe('500');
   });
 
   test('an empty variable counts as unset', () => {
@@ -131,7 +140,7 @@ describe('values that cannot be meant are refused', () => {
     ['DATABASE_URL', 'mysql://localhost/x'],
     ['TEMPORAL_ADDRESS', 'http://localhost:7233'],
     ['STEP_UP_AMOUNT', '1e4'],
-    ['SECOND_APPROVAL_ABOVE', '-1'],
+    ['REVIEW_TWO_PERSON_ABOVE', '-1'],
     ['BASE_CURRENCY', 'usd'],
     ['TRUSTED_PROXIES', 'proxy.example.com'],
     ['LOG_LEVEL', 'loud'],

@@ -74,13 +74,19 @@ describe('e-mailed codes', () => {
 
   it('verify for their own challenge only, also after a key rotation', async () => {
     const rotated = await keyringFor('factor-code');
-    const mac = emailCodeMac(rotated, 'challenge-1', '012345');
-    expect(verifyEmailCode(rotated, mac, 'challenge-1', '012345')).toBe(true);
+    const mac = emailCodeMac(rotated, { id: 'challenge-1' }, '012345');
+    expect(verifyEmailCode(rotated, mac, { id: 'challenge-1' }, '012345')).toBe(true);
     await rotated.openWrapped(await rotated.generateWrapped('factor-code', 2), { active: true });
-    expect(verifyEmailCode(rotated, mac, 'challenge-1', '012345')).toBe(true);
-    expect(verifyEmailCode(rotated, mac, 'challenge-2', '012345')).toBe(false);
-    expect(verifyEmailCode(rotated, mac, 'challenge-1', '012346')).toBe(false);
-    expect(verifyEmailCode(rotated, Buffer.alloc(0), 'challenge-1', '012345')).toBe(false);
+    expect(verifyEmailCode(rotated, mac, { id: 'challenge-1' }, '012345')).toBe(true);
+    expect(verifyEmailCode(rotated, mac, { id: 'challenge-2' }, '012345')).toBe(false);
+    expect(verifyEmailCode(rotated, mac, { id: 'challenge-1' }, '012346')).toBe(false);
+    const terms = { id: 'challenge-1', terms: 'aa' };
+    expect(verifyEmailCode(rotated, mac, terms, '012345')).toBe(false);
+    expect(verifyEmailCode(rotated, emailCodeMac(rotated, terms, '012345'), terms, '012345')).toBe(true);
+    expect(verifyEmailCode(rotated, emailCodeMac(rotated, terms, '012345'), { ...terms, terms: 'ab' }, '012345')).toBe(
+      false,
+    );
+    expect(verifyEmailCode(rotated, Buffer.alloc(0), { id: 'challenge-1' }, '012345')).toBe(false);
   });
 });
 

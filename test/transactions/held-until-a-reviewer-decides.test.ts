@@ -154,12 +154,12 @@ describe('a held transaction ends by a reviewer, its owner or the clock', () => 
   });
 });
 
-describe('above SECOND_APPROVAL_ABOVE two different reviewers approve', () => {
+describe('above REVIEW_TWO_PERSON_ABOVE two different reviewers approve', () => {
   let stack: Stack;
   let trading: Trading;
 
   beforeAll(async () => {
-    stack = await createStack({ env: { VERDICT_TIMEOUT: '30s', SECOND_APPROVAL_ABOVE: '500' } });
+    stack = await createStack({ env: { VERDICT_TIMEOUT: '30s', REVIEW_TWO_PERSON_ABOVE: '500' } });
     trading = createTrading(stack);
   });
   afterAll(() => stack.close());

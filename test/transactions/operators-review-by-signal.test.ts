@@ -142,7 +142,7 @@ describe('above the amount for two reviewers, signals count like sessions', () =
   let trading: Trading;
 
   beforeAll(async () => {
-    stack = await createStack({ env: { VERDICT_TIMEOUT: '30s', SECOND_APPROVAL_ABOVE: '100' } });
+    stack = await createStack({ env: { VERDICT_TIMEOUT: '30s', REVIEW_TWO_PERSON_ABOVE: '100' } });
     trading = createTrading(stack);
   });
   afterAll(() => stack.close());

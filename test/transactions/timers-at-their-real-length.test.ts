@@ -4,7 +4,9 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { ActivityDeps } from '../../activities/deps.ts';
 import { createIncidentActivities } from '../../activities/incident.ts';
 import { createOutbox } from '../../db/outbox.ts';
+import { endClaim, takeClaim } from '../../db/review-claims.ts';
 import { recordVerdict } from '../../db/reviews.ts';
+import { rows } from '../../db/sql.ts';
 import { lockTransaction } from '../../db/transactions.ts';
 import { uuidV7 } from '../../security/uuid.ts';
 import { dataConverter } from '../../temporal/data-converter.ts';
@@ -143,6 +145,89 @@ describe('timers of a transaction at their real length', () => {
     expect(await waited(startedAt)).toBeLessThan(6 * HOUR);
   });
 
+  /** Reminders so far: share of the time, and to whom. */
+  async function reminders(id: string): Promise<{ key: string; to: string }[]> {
+    const found = await rows<{ key: string; to: string }>(
+      stack.db.fork(),
+      `select key, recipient as to from outbox_mail where template = 'review.reminder' and key like $1 order by created_at, id`,
+      [`transaction:${id}:%`],
+    );
+    return found.map(({ key, to }) => ({ key: key.split(':').slice(2, 5).join(':'), to }));
+  }
+  const shares = async (id: string) => [...new Set((await reminders(id)).map(({ key }) => key))];
+
+  it('all reviewers are reminded at half and at nine tenths of a hold, once each, and its incident says so', async () => {
+    const trader = await trading.trader('1000.00');
+    const [one, two] = [await stack.people.signedIn('reviewer'), await stack.people.signedIn('admin')];
+    const { id, handle, startedAt } = await hold(trader);
+    await env.sleep(11 * HOUR);
+    expect(await shares(id)).toEqual([]);
+    await env.sleep(HOUR + MINUTE);
+    expect(await shares(id)).toEqual(['review-reminder:1:50']);
+    await env.sleep(9 * HOUR);
+    expect(await shares(id)).toEqual(['review-reminder:1:50']);
+    await env.sleep(HOUR);
+    expect(await shares(id)).toEqual(['review-reminder:1:50', 'review-reminder:1:90']);
+    expect(await handle.result()).toMatchObject({ view: { code: 'review_expired' } });
+    expect(await waited(startedAt)).toBeLessThan(24 * HOUR + MINUTE);
+
+    const sent = await reminders(id);
+    for (const { email } of [one, two]) expect(sent.filter(({ to }) => to === email)).toHaveLength(2);
+    expect(sent.some(({ to }) => to === trader.email)).toBe(false);
+    const noted = await rows<{ share: string }>(
+      stack.db.fork(),
+      `select e.details ->> 'reminder' as share from incident_event e join incident i on i.id = e.incident_id
+        where i.subject_id = $1 and i.cause = 'quarantine' and e.details ? 'reminder' order by e.id`,
+      [id],
+    );
+    expect(noted).toEqual([{ share: '50' }, { share: '90' }]);
+  });
+
+  it('who has claimed it is reminded alone; a decided one reminds of nothing more', async () => {
+    const trader = await trading.trader('1000.00');
+    const reviewer = await stack.people.signedIn('reviewer');
+    const { id, handle } = await hold(trader);
+    await stack.db.transaction((tx) =>
+      takeClaim(tx, { transactionId: id, reviewerId: reviewer.userId, ttlMs: 24 * HOUR }),
+    );
+    await env.sleep(13 * HOUR);
+    expect(await reminders(id)).toEqual([{ key: 'review-reminder:1:50', to: reviewer.email }]);
+    await stack.db.transaction((tx) => endClaim(tx, id));
+    await handle.signal(transactionReview, { verdictId: await record(id, 'reject') });
+    await handle.result();
+    expect(await shares(id)).toEqual(['review-reminder:1:50']);
+  });
+
+  it('a reminder that was sent is not sent again by the run that takes the place of a lost one', async () => {
+    const trader = await trading.trader('1000.00');
+    const { id, handle } = await hold(trader);
+    await env.sleep(13 * HOUR);
+    const before = await reminders(id);
+    expect(before.length).toBeGreaterThan(0);
+    await handle.terminate();
+    const input = transactionInput(trader, { transactionId: id, amount: '50000', category: 'jewellery' }, QUEUES);
+    const again = await env.client.workflow.start('transaction', {
+      workflowId: workflowIds.transaction(id),
+      taskQueue: QUEUES.decisions,
+      args: [{ ...input, resume: { sequence: 1, hold: 1 } }],
+    });
+    await env.sleep(HOUR);
+    expect(await reminders(id)).toEqual(before);
+    expect(await again.result()).toMatchObject({ view: { code: 'review_expired' } });
+    expect(await shares(id)).toEqual(['review-reminder:1:50', 'review-reminder:1:90']);
+  });
+
+  it('an imported transaction reminds nobody', async () => {
+    const trader = await trading.trader('1000.00');
+    await trading.past(trader, { count: 10 });
+    const at = new Date(Date.now() + 1000).toISOString().replace('Z', '000Z');
+    const input = transactionInput(trader, { amount: '50000', category: 'jewellery' }, QUEUES);
+    const { id, handle } = await start({ ...input, virtual: { at, outsideFeatures: false } });
+    await expect.poll(() => trading.stored(id).then((row) => row.status)).toBe('quarantined');
+    expect(await handle.result()).toMatchObject({ view: { code: 'review_expired' } });
+    expect(await reminders(id)).toEqual([]);
+  });
+
   it('a step-up ends rejected after 15 minutes, not before', async () => {
     const trader = await trading.trader('90000.00');
     const { id, handle, startedAt } = await start(transactionInput(trader, { amount: '1000001' }, QUEUES));
@@ -160,7 +245,7 @@ describe('timers of a transaction at their real length', () => {
     const input = transactionInput(trader, { amount: '2000000', category: 'jewellery' }, QUEUES);
     const { id, handle } = await start(input);
     await expect.poll(() => trading.stored(id).then((row) => row.status)).toBe('step_up_required');
-    const confirmed = await passFactor(id, trader);
+    const confirmed = await passFactor(id);
     expect(await handle.executeUpdate('submitFactor', { args: [confirmed] })).toMatchObject({
       kind: 'state',
       body: { status: 'quarantined' },
@@ -171,14 +256,14 @@ describe('timers of a transaction at their real length', () => {
   });
 
   /** A factor attempt as the API records it. */
-  async function passFactor(id: string, trader: Trader): Promise<string> {
+  async function passFactor(id: string): Promise<string> {
     const attemptId = uuidV7();
     await stack.ownerDb.orm.em
       .fork()
       .getConnection()
       .execute(
-        `insert into factor_attempt (id, challenge_kind, challenge_id, user_id, method, passed)
-         values ('${attemptId}', 'transaction', '${id}', '${trader.userId}', 'totp', true)`,
+        `insert into factor_attempt (id, challenge_kind, challenge_id, user_id, method, passed, challenge_hash)
+         select '${attemptId}', 'transaction', id, user_id, 'totp', true, challenge_hash from transaction where id = '${id}'`,
       );
     return attemptId;
   }
