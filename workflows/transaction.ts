@@ -125,7 +125,7 @@ export async function transaction(input: TransactionInput): Promise<TransactionR
     const left = deadline + GRACE_MS - Date.now();
     if (left <= 0) {
       return advance(
-        await (isStepUp ? decide.expireStepUp(transactionId) : decide.expireReview(transactionId, open.hold)),
+        await (isStepUp ? decide.expireStepUp(transactionId) : decide.expireReview(transactionId, open.hold ?? 1)),
       );
     }
     const reminder = nextReminder(open.reminders ?? [], reminded, Date.now());
@@ -204,6 +204,8 @@ export async function transaction(input: TransactionInput): Promise<TransactionR
   /** Shows the new state to operators and starts what follows from it. */
   async function advance(next: TransactionState): Promise<void> {
     const changed = state?.view.status !== next.view.status;
+    // This run had not closed when its transaction was appealed, and goes on with the second hold.
+    if (state?.hold !== next.hold) reminded.clear();
     state = next;
     if (changed) {
       upsertSearchAttributes([

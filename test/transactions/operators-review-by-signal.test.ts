@@ -61,6 +61,24 @@ describe('an operator reviews with the Temporal CLI, and proves who they are', (
     expect(await trading.ledgerFaults()).toEqual([]);
   });
 
+  it('says what it turned out to be, and decides nothing that somebody else has claimed', async () => {
+    const [reviewer, holder] = [await stack.people.signedIn('reviewer'), await stack.people.signedIn('reviewer')];
+    const trader = await trading.trader('600.00');
+    const id = await trading.held(trader);
+    const code = () => stack.people.totpCode(reviewer.totpSecret);
+    const path = `/api/admin/security/reviews/${id}`;
+    await stack.api.post(`${path}/claim`, {}, { token: holder.token });
+    expect(await refusalOf(id, signed(reviewer.userId, code()))).toBe('claimed_by_other');
+    await stack.api.post(`${path}/release`, {}, { token: holder.token });
+    const fraud = { ...signed(reviewer.userId, code(), 'reject'), label: 'confirmed_fraud' };
+    await signal(id, fraud);
+    await eventually(async () => (await trader.get(id)).body.code === 'review_rejected');
+    const { labels } = (await stack.api.get(path, { token: holder.token })).body;
+    expect(labels).toEqual([
+      expect.objectContaining({ label: 'confirmed_fraud', source: 'review', labelledBy: reviewer.userId }),
+    ]);
+  });
+
   it('everything that is not a verdict of a proven reviewer is refused and recorded', async () => {
     const trader = await trading.trader('600.00');
     const id = await trading.held(trader);
