@@ -1,5 +1,5 @@
 import type { AccountOwner } from '../db/account-owners.ts';
-import { readUsage, storeUsage } from '../db/account-state.ts';
+import { countTowardsLimits, readUsage } from '../db/account-state.ts';
 import type { Tx } from '../db/sql.ts';
 import { displayExponent, type TransactionRow } from '../db/transactions.ts';
 import { addUsage, type LimitUsage, limitGroupOf, limitHit } from '../domain/limits.ts';
@@ -52,14 +52,12 @@ export function createTransactionLimits({ limits }: Pick<ActivityDeps, 'limits'>
 
     /** Counts an open transaction with another amount than before: none where it was rejected. */
     async recount(tx: Tx, row: TransactionRow, amount: bigint): Promise<void> {
-      if (row.virtual !== null || BigInt(row.base_amount ?? 0) === amount) return;
-      const { usage, now } = await readUsage(tx, row.account_id);
-      const at = Number(row.t_micros);
-      await storeUsage(
-        tx,
-        row.account_id,
-        addUsage(without(usage, row, now), limitGroupOf(row.type), { at, now, amount }),
-      );
+      if (row.virtual !== null) return;
+      await countTowardsLimits(tx, row.account_id, {
+        type: row.type,
+        at: Number(row.t_micros),
+        amount: amount - BigInt(row.base_amount ?? 0),
+      });
     },
   };
 }

@@ -1,7 +1,8 @@
-import { emptyUsage, type LimitUsage } from '../domain/limits.ts';
+import { addUsage, emptyUsage, type LimitUsage, limitGroupOf } from '../domain/limits.ts';
 import type { AccountState } from '../domain/risk/account-state.ts';
 import { type AccountStateV1, upgradeAccount } from '../domain/risk/account-state-upgrade.ts';
 import { type Micros, microsToMillis } from '../domain/time.ts';
+import type { TransactionType } from '../domain/transaction.ts';
 import { oneRow, run, type Tx } from './sql.ts';
 
 /** An account's past, and the moment a transaction recorded now happens at. */
@@ -73,11 +74,20 @@ export async function readUsage(tx: Tx, accountId: string): Promise<{ usage: Lim
   };
 }
 
-/** Stores what counts towards an account's limits. */
-export async function storeUsage(tx: Tx, accountId: string, usage: LimitUsage): Promise<void> {
+/**
+ * Counts `amount` (minor units of the base currency) more towards an account's limits, at the transaction's own time; less
+ * where it is negative. The account is locked.
+ */
+export async function countTowardsLimits(
+  tx: Tx,
+  accountId: string,
+  { type, at, amount }: { type: TransactionType; at: Micros; amount: bigint },
+): Promise<void> {
+  if (amount === 0n) return;
+  const { usage, now } = await readUsage(tx, accountId);
   await run(tx, 'update account_state set limit_usage = $2::jsonb where account_id = $1', [
     accountId,
-    JSON.stringify(usage),
+    JSON.stringify(addUsage(usage, limitGroupOf(type), { at, now, amount })),
   ]);
 }
 

@@ -2,6 +2,7 @@ import { DomainError } from '../domain/errors.ts';
 import { isAppealable } from '../domain/transaction.ts';
 import { appealLetter } from '../domain/transaction-letters.ts';
 import { lockOwner } from './account-owners.ts';
+import { countTowardsLimits } from './account-state.ts';
 import type { AuditLog, RequestTrace } from './audit.ts';
 import { openIncident } from './incidents.ts';
 import { lockAccounts, reserve, settlementRefusal } from './ledger.ts';
@@ -25,8 +26,8 @@ export interface GivenAppeal {
 }
 
 /**
- * Opens a transaction again that a review rejected, on its owner's appeal: funds reserved anew, a second hold of its full time,
- * an incident, a letter; all of it or nothing, under the locks of owner, accounts and transaction. Its workflow has to be
+ * Opens a transaction again that a review rejected, on its owner's appeal: funds reserved anew, counted towards the limits
+ * again, a second hold of its full time, an incident, a letter; all of it or nothing, under the locks of owner, accounts and transaction. Its workflow has to be
  * started by the caller; where that fails, `reconcile` finds an open row without one.
  *
  * @returns the transaction as it is held now
@@ -59,6 +60,12 @@ export async function reopenOnAppeal(tx: Tx, deps: AppealDeps, given: GivenAppea
     [row.id, given.userId, given.reason, row.code, row.finished_at],
   );
   await reserve(tx, row.id, terms);
+  // The rejection took it out of what its owner has moved; the approval asks the limits again.
+  await countTowardsLimits(tx, own, {
+    type: row.type,
+    at: Number(row.t_micros),
+    amount: BigInt(row.base_amount ?? 0),
+  });
   // A wish to cancel that came too late for the first hold is none about this one.
   await run(
     tx,

@@ -134,6 +134,40 @@ describe('what a customer may move', () => {
     expect(await left()).toBe('500.00');
   });
 
+  it('what is rejected and appealed against counts again, and once when it settles', async () => {
+    const trader = await basic();
+    const reviewers = [await stack.people.signedIn('reviewer'), await stack.people.signedIn('reviewer')];
+    const decide = async (id: string, verdict: string, n: number) =>
+      (
+        await stack.api.post(
+          `/api/admin/security/transactions/${id}/${verdict}`,
+          { reason: 'looked at it' },
+          { token: reviewers[n]?.token ?? '' },
+        )
+      ).body;
+    const appeal = (id: string) =>
+      stack.api.post(
+        `/api/transactions/${id}/appeal`,
+        { reason: 'It was me' },
+        { token: trader.token, signWith: trader.signingKey },
+      );
+    const left = async () => (await limitOf(trader, 'money_out', 'rolling_24h')).left;
+    const [first = '', second = ''] = await holds(trader, ['300.00', '300.00']);
+    await decide(first, 'reject', 0);
+    expect(await left()).toBe('400.00');
+    expect((await appeal(first)).status).toBe(202);
+    expect(await left()).toBe('100.00');
+    expect(await decide(first, 'approve', 1)).toMatchObject({ status: 'settled' });
+    expect(await left()).toBe('100.00');
+    // Held again beside what was let in meanwhile, it is more than the limit: the approval says so.
+    await decide(second, 'reject', 0);
+    expect((await trader.withdraw('400.00', { category: 'groceries' })).body.status).toBe('step_up_required');
+    expect((await appeal(second)).status).toBe(202);
+    expect(await decide(second, 'approve', 1)).toMatchObject({ status: 'rejected', code: 'limit_exceeded' });
+    expect(await left()).toBe('0.00');
+    expect(await trading.ledgerFaults()).toEqual([]);
+  });
+
   it('limits are asked again at the approval: of the tier of that day, without the hold counting twice', async () => {
     const reviewer = await stack.people.signedIn('reviewer');
     const approve = async (id: string) =>
