@@ -130,7 +130,7 @@ const CREDITED_PAYMENTS = 2;
 /** A login's risk halves every day. */
 const LOGIN_RISK_HALF_LIFE: Micros = 24 * MICROS_PER_HOUR;
 /** Hours since a change that is not known. */
-const NEVER_HOURS = 1_000_000;
+export const NEVER_HOURS = 1_000_000;
 /** Scales a MAD to the standard deviation of a normal distribution (Hampel 1974). */
 const MAD_SCALE = 1.4826;
 /** A deviation is held against at least this share of the median: some accounts pay nearly the same every time. */
