@@ -55,25 +55,27 @@ const step = fc.record({
   loginRisk: fc.constantFrom(0, 0.25, 0.8),
 });
 
-type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
-
 const BLOCK = 20;
 
-/** Transactions, and in which stretches of them the counterparty `x` is in the hands of fraudsters. */
+/**
+ * Transactions, over two months or most of a year, and which counterparties are in the hands of fraudsters in which
+ * stretches of them.
+ */
 const recorded = fc.record({
   steps: fc.array(step, { minLength: 40, maxLength: 160 }),
-  taken: fc.array(fc.boolean(), { minLength: 160 / BLOCK, maxLength: 160 / BLOCK }),
+  slower: fc.constantFrom(1, 4),
+  taken: fc.array(fc.constantFrom('', '', 'x', 'y', 'xy'), { minLength: 160 / BLOCK, maxLength: 160 / BLOCK }),
 });
 
+type Recorded = typeof recorded extends fc.Arbitrary<infer T> ? T : never;
+
 /** @param latest a label is known at most so long after its transaction */
-function history(
-  { steps, taken }: { steps: readonly Step[]; taken: readonly boolean[] },
-  latest: number,
-): HistoryRow[] {
+function history({ steps, slower, taken }: Recorded, latest: number): HistoryRow[] {
   let at = START;
   return steps.map((one, n) => {
-    at += one.gap;
-    const isFraud = one.isFraud || (taken[Math.floor(n / BLOCK)] === true && one.counterparty === 'x');
+    at += one.gap * slower;
+    const isTaken = one.counterparty !== null && taken[Math.floor(n / BLOCK)]?.includes(one.counterparty) === true;
+    const isFraud = one.isFraud || isTaken;
     const settledAt = one.settles === null ? null : at + one.settles;
     // What is known to be a fraud does not settle any more.
     const fraudAt = isFraud ? at + Math.round((latest * one.fraudAfter) / 1_000) : null;
