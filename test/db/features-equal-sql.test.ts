@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { rows } from '../../db/sql.ts';
-import type { TransactionFeatures } from '../../domain/risk/features.ts';
+import { NO_ACCESS, type TransactionFeatures } from '../../domain/risk/features.ts';
 import { createHistory, type HistoryRow } from '../../domain/risk/history.ts';
 import { VOCABULARY } from '../../domain/risk/vocabulary.ts';
 import type { TransactionType } from '../../domain/transaction.ts';
@@ -161,4 +161,90 @@ describe('the features of the folds are those of their definition in SQL', () =>
       RUNS_OF_IT,
     );
   });
+
+  it('where many runs of frauds end, so that what is typical of them changes', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(run, { minLength: 6, maxLength: 14 }), (runs) =>
+        compare(inTime(runs.flatMap(rowsOfRun)), ALL),
+      ),
+      RUNS_OF_IT,
+    );
+  });
+
+  it('where the account was taken over about the time of a payment', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: -9, max: 33 }), fc.integer({ min: 0, max: DAY - 1 }), (days, more) => {
+        const usual = Array.from({ length: 6 }, (_, n) => plain(START + n * HOUR, { counterparty: 'z' }));
+        const taken = START + 40 * DAY;
+        const paid = taken + days * DAY + more;
+        const known = Math.max(taken, paid) + 2 * DAY;
+        return compare(
+          inTime([
+            ...usual,
+            plain(taken, { amountMinor: 900_000n, counterparty: 'z', settledAt: null, fraudKnownAt: taken + DAY }),
+            plain(paid, { counterparty: 'x', settledAt: null, fraudKnownAt: known }),
+            plain(known + DAY, { account: 'b', counterparty: 'x' }),
+          ]),
+          ALL.filter((name) => !RUNS.includes(name)),
+        );
+      }),
+      RUNS_OF_IT,
+    );
+  });
 });
+
+/** A payment of 10.00 by `a` that settles at once, and what a test says otherwise of it. */
+function plain(at: number, fields: Partial<HistoryRow>): HistoryRow {
+  return {
+    at,
+    type: 'withdrawal',
+    amountMinor: 1_000n,
+    exponent: 2,
+    account: 'a',
+    category: 'other',
+    counterparty: null,
+    instrument: null,
+    ip: null,
+    access: NO_ACCESS,
+    settledAt: at,
+    fraudKnownAt: null,
+    isConfirmed: false,
+    ...fields,
+  };
+}
+
+/** Frauds at a counterparty, a clean payment before and one after, and one when the end can be known. */
+const run = fc.record({
+  counterparty: fc.constantFrom('p', 'q', 'r', 's', 't', 'u'),
+  begins: fc.integer({ min: 0, max: 150 }),
+  frauds: fc.integer({ min: 1, max: 4 }),
+  apart: fc.integer({ min: 1, max: 14 }),
+  cleanAfter: fc.integer({ min: 0, max: 9 }),
+  seenAfter: fc.integer({ min: 7, max: 12 }),
+  label: fc.integer({ min: 0, max: 7 * DAY }),
+});
+
+type Run = typeof run extends fc.Arbitrary<infer T> ? T : never;
+
+/** Everybody pays once: nothing about the payer explains a fraud. */
+function rowsOfRun(
+  { counterparty, begins, frauds, apart, cleanAfter, seenAfter, label }: Run,
+  n: number,
+): HistoryRow[] {
+  const day = (days: number, fields: Partial<HistoryRow> = {}) =>
+    plain(START + (begins + days) * DAY, { counterparty, account: `payer ${n} ${days}`, ...fields });
+  const ends = 2 + frauds * apart + cleanAfter;
+  return [
+    day(0),
+    ...Array.from({ length: frauds }, (_, at) => {
+      const days = 2 + at * apart;
+      return day(days, { settledAt: null, fraudKnownAt: START + (begins + days) * DAY + label });
+    }),
+    day(ends),
+    day(ends + seenAfter),
+  ];
+}
+
+function inTime(rowsOfAll: readonly HistoryRow[]): HistoryRow[] {
+  return rowsOfAll.toSorted((a, b) => a.at - b.at);
+}
