@@ -41,7 +41,7 @@ export class ReplayFileError extends Error {
   override readonly name = 'ReplayFileError';
 }
 
-const REQUIRED_COLUMNS = ['tx_id', 'ts', 'account', 'counterparty', 'amount', 'label', 'scenario'] as const;
+export const REQUIRED_COLUMNS = ['tx_id', 'ts', 'account', 'counterparty', 'amount', 'label', 'scenario'] as const;
 const COLUMNS: readonly string[] = [...REQUIRED_COLUMNS, 'type', 'category', 'currency'];
 
 const identifier = z.string().regex(/^[A-Za-z0-9._:-]{1,64}$/, 'use up to 64 letters, digits, dots, dashes, colons');
@@ -132,7 +132,13 @@ function checkHeader(header: string[]): string[] {
   return header;
 }
 
-function toRow(record: Record<string, string>, n: number, line: number): ReplayRow {
+/**
+ * Checks one row.
+ * @param n its position in the file, from 0
+ * @param line of the file, for the message
+ * @throws ReplayFileError
+ */
+export function toRow(record: Readonly<Record<string, string>>, n: number, line: number): ReplayRow {
   const parsed = rowSchema.safeParse(record);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
@@ -163,7 +169,8 @@ function toUtc(ts: string): string {
   return ts.endsWith('Z') ? ts : new Date(ts).toISOString();
 }
 
-function asFileError(path: string, error: unknown): unknown {
+/** The error as it is told: a fault of the file with its path in front, anything else as it is. */
+export function asFileError(path: string, error: unknown): unknown {
   if (error instanceof ReplayFileError) {
     return error.message.startsWith(path) ? error : new ReplayFileError(`${path}, ${error.message}`);
   }

@@ -3,6 +3,7 @@ import { ConfigError } from '../platform/config.ts';
 import { registerAdmin } from './admin.ts';
 import { registerApi } from './api.ts';
 import { registerAudit } from './audit.ts';
+import { registerBacktest } from './backtest.ts';
 import { registerBackup } from './backup.ts';
 import { registerDatabase } from './database.ts';
 import { registerDemo } from './demo.ts';
@@ -33,6 +34,7 @@ for (const register of [
   registerBackup,
   registerKeys,
   registerReplay,
+  registerBacktest,
   registerDemo,
   registerDoctor,
 ])

@@ -1,7 +1,7 @@
 import { applyLabel, isOwnAnomaly, type TransactionFeatures } from '../domain/risk/features.ts';
 import { microsFromMillis } from '../domain/time.ts';
 import { readFeatures, storeFeatures } from './account-state.ts';
-import { lockCounterparty, storeCounterparty } from './counterparty-state.ts';
+import { lockCounterparty, recordEndedRuns, storeCounterparty } from './counterparty-state.ts';
 import { lockAccounts } from './ledger.ts';
 import { oneRow, row, run, type Tx } from './sql.ts';
 
@@ -54,7 +54,10 @@ export async function foldLabel(tx: Tx, label: KnownLabel): Promise<void> {
     ...(label.isFraud || counted === undefined ? {} : { explained: counted.explained }),
   });
   await storeFeatures(tx, account_id, known.account);
-  if (key !== null && known.counterparty !== null) await storeCounterparty(tx, key, known.counterparty);
+  if (key !== null && known.counterparty !== null) {
+    await storeCounterparty(tx, key, known.counterparty);
+    await recordEndedRuns(tx, key, known.ended, knownAt);
+  }
   await run(
     tx,
     `insert into fraud_mark (transaction_id, is_fraud, explained, known_at) values ($1, $2, $3, clock_timestamp())

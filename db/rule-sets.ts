@@ -1,5 +1,5 @@
 import type { RuleSetDocument } from '../domain/risk/rule-set.ts';
-import { oneRow, rows, type Tx } from './sql.ts';
+import { oneRow, row, rows, type Tx } from './sql.ts';
 
 export const RULE_SET_STATUSES = ['draft', 'shadow', 'live', 'retired'] as const;
 export type RuleSetStatus = (typeof RULE_SET_STATUSES)[number];
@@ -9,6 +9,12 @@ export async function readDocument(tx: Tx, version: string): Promise<RuleSetDocu
   return (
     await oneRow<{ document: RuleSetDocument }>(tx, 'select document from rule_set where version = $1', [version])
   ).document;
+}
+
+/** A version's document, or undefined where there is no such version. */
+export async function findDocument(tx: Tx, version: string): Promise<RuleSetDocument | undefined> {
+  return (await row<{ document: RuleSetDocument }>(tx, 'select document from rule_set where version = $1', [version]))
+    ?.document;
 }
 
 /** The versions that decide now: one live, any number in the shadow. */

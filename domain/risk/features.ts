@@ -130,7 +130,7 @@ const CREDITED_PAYMENTS = 2;
 /** A login's risk halves every day. */
 const LOGIN_RISK_HALF_LIFE: Micros = 24 * MICROS_PER_HOUR;
 /** Hours since a change that is not known. */
-const NEVER_HOURS = 1_000_000;
+export const NEVER_HOURS = 1_000_000;
 /** Scales a MAD to the standard deviation of a normal distribution (Hampel 1974). */
 const MAD_SCALE = 1.4826;
 /** A deviation is held against at least this share of the median: some accounts pay nearly the same every time. */
@@ -204,19 +204,28 @@ export interface FraudLabel {
  * The states that know of the label. A fraud is explained by the account when the payment itself stood out there, or
  * when others of the account did that were confirmed from the 30 days before it to the week after: the account was taken
  * over, and whom it paid says little.
+ *
+ * @returns `ended`: runs of frauds at the counterparty that are known to be over now, for the population
  */
 export function applyLabel(
   states: Pick<FeatureStates, 'account' | 'counterparty'>,
   label: FraudLabel,
-): { readonly account: AccountState; readonly counterparty: CounterpartyState | null; readonly explained: boolean } {
+): {
+  readonly account: AccountState;
+  readonly counterparty: CounterpartyState | null;
+  readonly explained: boolean;
+  readonly ended: readonly EndedRun[];
+} {
   const paidOn = utcDay(label.paidAt);
   const today = utcDay(label.knownAt);
   const explained = label.explained ?? (label.ownAnomaly || hasOwnFraudAround(states.account, paidOn));
-  const counterparty =
-    states.counterparty === null
-      ? null
-      : countFraud(advance(states.counterparty, today).state, paidOn, explained, label.by);
-  return { account: markFraud(states.account, paidOn, today, explained, label.by), counterparty, explained };
+  const advanced = states.counterparty === null ? null : advance(states.counterparty, today);
+  return {
+    account: markFraud(states.account, paidOn, today, explained, label.by),
+    counterparty: advanced === null ? null : countFraud(advanced.state, paidOn, explained, label.by),
+    explained,
+    ended: advanced?.ended ?? [],
+  };
 }
 
 function hasOwnFraudAround(account: AccountState, paidOn: number): boolean {

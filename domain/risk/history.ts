@@ -51,6 +51,7 @@ export function createHistory() {
     const label = { paidAt: row.at, knownAt: event.at, ownAnomaly: event.ownAnomaly, by: 1 as const };
     const states = applyLabel({ account, counterparty }, label);
     accounts.set(row.account, states.account);
+    for (const { days: duration } of states.ended) days.addRun(utcDay(event.at), duration);
     if (row.counterparty !== null && states.counterparty !== null)
       counterparties.set(row.counterparty, states.counterparty);
     if (row.settledAt !== null) days.removeFraud(row);
@@ -73,7 +74,7 @@ export function createHistory() {
       if (row.counterparty !== null && folded.counterparty !== null) {
         counterparties.set(row.counterparty, folded.counterparty);
       }
-      for (const { days: duration } of folded.ended) days.addRun(duration);
+      for (const { days: duration } of folded.ended) days.addRun(utcDay(row.at), duration);
       if (row.settledAt === row.at) apply({ at: row.at, kind: 'settled', row });
       else if (row.settledAt !== null) timeline.add({ at: row.settledAt, kind: 'settled', row });
       if (row.fraudKnownAt !== null) {
@@ -100,7 +101,7 @@ function createPopulationDays() {
   let state = emptyPopulation();
   let prepared: Population = preparePopulation(state);
   let today = Number.NEGATIVE_INFINITY;
-  let runs: number[] = [];
+  let runs: Array<{ readonly seenOn: number; readonly days: number }> = [];
   const pending = new Map<number, Map<TransactionType, Map<number, number>>>();
 
   function change(row: HistoryRow, by: 1 | -1): void {
@@ -118,8 +119,8 @@ function createPopulationDays() {
   return {
     addClean: (row: HistoryRow) => change(row, 1),
     removeFraud: (row: HistoryRow) => change(row, -1),
-    addRun: (days: number) => {
-      runs.push(days);
+    addRun: (seenOn: number, days: number) => {
+      runs.push({ seenOn, days });
     },
     asOf(day: number): Population {
       if (day === today) return prepared;
@@ -135,8 +136,10 @@ function createPopulationDays() {
         state = foldDay(state, { day: known, clean, endedRuns: [] });
         pending.delete(known);
       }
-      state = foldDay(state, { day: through, clean: {}, endedRuns: runs });
-      runs = [];
+      // What was seen today is for tomorrow, as it is in the database.
+      const ended = runs.filter(({ seenOn }) => seenOn < day).map(({ days }) => days);
+      state = foldDay(state, { day: through, clean: {}, endedRuns: ended });
+      runs = runs.filter(({ seenOn }) => seenOn >= day);
       prepared = preparePopulation(state);
       return prepared;
     },
