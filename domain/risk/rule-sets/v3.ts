@@ -24,7 +24,7 @@ export const RULE_SET_V3: RuleSetDocument = {
       of: 'amount_to_mean_ever',
       bands: [
         { above: 1.5, points: 2 },
-        { above: 2, points: 22 },
+        { above: 2, points: 12 },
         { above: 3, points: 75 },
         { above: 5, points: 85 },
       ],
@@ -35,7 +35,7 @@ export const RULE_SET_V3: RuleSetDocument = {
       title: 'Large amount within 7 days of another one',
       notes: [{ when: 'settled_ever < 5.0', note: 'few_prior' }],
       when: 'large_7d >= 1.0 && amount_to_mean_ever > 2.0',
-      points: 50,
+      points: 60,
       explain: { value: 'large_7d', threshold: '1.0' },
     },
     {
@@ -50,7 +50,7 @@ export const RULE_SET_V3: RuleSetDocument = {
       id: 'counterparty_run',
       title: 'Counterparty in a run of confirmed frauds, younger than such runs usually last',
       when: 'counterparty_run_frauds >= 2.0 && counterparty_run_age < run_fresh',
-      points: 75,
+      points: 80,
       explain: { value: 'counterparty_run_frauds', baseline: 'counterparty_run_days', threshold: '2.0', unit: 'count' },
     },
     {
@@ -78,14 +78,14 @@ export const RULE_SET_V3: RuleSetDocument = {
       id: 'counterparty_fraud',
       title: 'The latest known payment to the counterparty was a confirmed fraud, and no clean one is known for long',
       when: 'counterparty_run_frauds == 1.0 && counterparty_run_age >= single_settled && counterparty_run_age < 1.0',
-      points: 55,
+      points: 57,
       explain: { value: 'counterparty_run_days', unit: 'days' },
     },
     {
       id: 'counterparty_fraud_lately',
       title: 'The latest known payment to the counterparty was a confirmed fraud',
       when: 'counterparty_run_frauds == 1.0 && counterparty_run_age < single_settled',
-      points: 42,
+      points: 36,
       explain: { value: 'counterparty_run_days', unit: 'days' },
     },
     {
