@@ -37,6 +37,10 @@ const RECORDED = `
  where (t.virtual is not null) = $1 and t.t < coalesce('epoch'::timestamptz + $2::bigint * interval '1 microsecond', 'infinity')
    and t.amount is not null and not coalesce((t.virtual->>'outsideFeatures')::boolean, false)`;
 
+/** As the decision took it: in the base currency, and nothing where no rate was known. */
+const BASE_AMOUNT = `coalesce(t.base_amount,
+  case when t.currency = coalesce(t.settings->>'baseCurrency', t.currency) then t.amount end, 0)`;
+
 const MICROS = (time: string) => `(extract(epoch from ${time}) * 1000000)::bigint`;
 
 interface RecordedRow {
@@ -75,7 +79,7 @@ export async function* readRecorded(tx: Tx, query: RecordedQuery): AsyncGenerato
     await run(
       tx,
       `declare recorded no scroll cursor for
-       select t.id, t.type, t.amount::text, t.account_id, t.category, t.counterparty, t.instrument_id, host(t.ip) as ip,
+       select t.id, t.type, ${BASE_AMOUNT}::text as amount, t.account_id, t.category, t.counterparty, t.instrument_id, host(t.ip) as ip,
               ${MICROS('t.t')}::text as at,
               case when t.status = 'settled' then ${MICROS('greatest(t.t, t.finished_at)')}::text end as settled_at,
               t.step_up_expires_at is null and t.held_at is null and t.payment_expires_at is null as at_once,

@@ -35,6 +35,8 @@ describe('what an installation has decided', () => {
     }
     await one.withdraw('90.00', { category: 'jewellery' });
     await one.ask({ type: 'deposit', amount: '5.00', currency: 'USD' });
+    await trading.rate('EUR', '1.1');
+    for (const currency of ['EUR', 'GBP']) await one.ask({ type: 'deposit', amount: '7.00', currency });
 
     const stored = new Map(
       (

@@ -12,7 +12,7 @@ describe('without a current exchange rate', () => {
   let reviewers: SignedIn[];
 
   beforeAll(async () => {
-    stack = await createStack({ env: { VERDICT_TIMEOUT: '30s', SECOND_APPROVAL_ABOVE: '50000' } });
+    stack = await createStack({ env: { VERDICT_TIMEOUT: '30s', REVIEW_TWO_PERSON_ABOVE: '50000' } });
     trading = createTrading(stack);
     reviewers = [await stack.people.signedIn('reviewer'), await stack.people.signedIn('admin')];
   });
