@@ -136,7 +136,10 @@ describe('what confirms a transaction confirms these terms of this one', () => {
     expect((await trading.audit(id)).map(({ action }) => action)).toContain('transaction.terms_altered');
   });
 
-  it('a proof that was recorded for other terms moves nothing when its turn comes', async () => {
+  it.each([
+    ['the row', (id: string) => sql('update transaction set amount = 1999999 where id = $1', [id])],
+    ['the row and its hash', (id: string) => rewrite(id, 'amount = 1999999')],
+  ])('a proof that was recorded before somebody changed %s moves nothing when its turn comes', async (_, change) => {
     const trader = await byLetter();
     const id = await asked(trader);
     const balance = await trader.portfolio();
@@ -146,7 +149,7 @@ describe('what confirms a transaction confirms these terms of this one', () => {
       async () =>
         (await rows(stack.db.fork(), 'select from factor_attempt where challenge_id = $1 and passed', [id])).length > 0,
     );
-    await sql('update transaction set amount = 1999999 where id = $1', [id]);
+    await change(id);
     await stack.startWorker();
     expect((await answered).body.code).toBe('step_up_failed');
     expect(await trading.postings(id)).toEqual([]);
