@@ -123,7 +123,7 @@ describe('a back-test', () => {
     });
     const rows = [row(0, START, true), row(1, START, true), row(2, START + LABEL_DELAY - 1, false)];
     const scores = scoresOf([...rows, row(3, START + LABEL_DELAY, false)], [v3]);
-    expect(scores).toEqual([[0], [0], [0], [80]]);
+    expect(scores).toEqual([[0], [0], [0], [85]]);
   });
 
   it('finds what a straightforward run over all rows finds', () => {
