@@ -12,6 +12,7 @@ import { createTemporalClient } from '../temporal/connection.ts';
 import { dataConverter } from '../temporal/data-converter.ts';
 import { hash, REMEMBERED_MEMORY_COST } from './argon2-memory.ts';
 import { auditTable } from './audit.ts';
+import { backtestTable } from './backtest.ts';
 import { cryptoTable } from './crypto.ts';
 import { makeCustomers, PASSWORD, storePasswordHash } from './customers.ts';
 import { historyTable } from './history.ts';
@@ -149,7 +150,8 @@ say(
 const part = process.argv[2];
 if (part === undefined || part === 'crypto') say(`\n${await cryptoTable()}\n`);
 if (part === 'history') await historyTable(say);
-if (part === 'crypto' || part === 'history') process.exit(0);
+if (part === 'backtest' || part === undefined) say(`\n${await backtestTable()}\n`);
+if (part === 'crypto' || part === 'history' || part === 'backtest') process.exit(0);
 say('Starting an instance in a temporary folder ...');
 const interrupted = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort());

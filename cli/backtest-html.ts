@@ -184,7 +184,8 @@ h2 { margin-top: 40px; border-top: 1px solid var(--line); padding-top: 16px; }
 table { border-collapse: collapse; margin: 12px 0; font-variant-numeric: tabular-nums; font-size: 13px; }
 th, td { padding: 4px 10px 4px 0; text-align: right; vertical-align: top; border-bottom: 1px solid var(--line); }
 th { color: var(--soft); font-weight: 600; vertical-align: bottom; }
-th:first-child, td:first-child { text-align: left; }
+td { white-space: nowrap; }
+th:first-child, td:first-child { text-align: left; white-space: normal; }
 .plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 420px), 1fr)); gap: 16px; }
 figure { margin: 0; }
 figcaption { font-weight: 600; }
@@ -192,6 +193,7 @@ svg { width: 100%; height: auto; max-width: 620px; }
 svg text { fill: var(--soft); font: 11px system-ui, sans-serif; }
 .grid { stroke: var(--line); stroke-width: 1; }
 .line { fill: none; stroke: currentColor; stroke-width: 2; }
+.dashed { stroke-dasharray: 5 4; }
 .fill { fill: currentColor; }
 .s0 { color: var(--s0); } .s1 { color: var(--s1); } .s2 { color: var(--s2); }
 .s3 { color: var(--s3); } .s4 { color: var(--s4); } .s5 { color: var(--s5); }

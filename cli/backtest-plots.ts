@@ -76,18 +76,25 @@ function roc(ruleSets: readonly RuleSetResult[]): Plot {
 }
 
 function sweep(ruleSets: readonly RuleSetResult[]): Plot {
+  const points = ({ quality }: RuleSetResult, of: 'precision' | 'recall'): Series['points'] =>
+    quality.sweep.flatMap((at) => {
+      const share = at[of];
+      return share === null ? [] : [[at.above / 100, share] as const];
+    });
   return {
-    title: 'Recall by threshold',
+    title: 'Recall, and precision (dashed), by threshold',
     x: SHARE('held above this score'),
-    y: SHARE('recall'),
-    series: ruleSets.map((ruleSet, colour) => ({
-      name: ruleSet.version,
-      colour,
-      shape: 'line',
-      points: ruleSet.quality.sweep.flatMap(({ above, recall }) =>
-        recall === null ? [] : [[above / 100, recall] as const],
-      ),
-    })),
+    y: SHARE('share'),
+    series: ruleSets.flatMap((ruleSet, colour): Series[] => [
+      { name: `recall of ${ruleSet.version}`, colour, shape: 'line', points: points(ruleSet, 'recall') },
+      {
+        name: `precision of ${ruleSet.version}`,
+        colour,
+        shape: 'line',
+        dashed: true,
+        points: points(ruleSet, 'precision'),
+      },
+    ]),
   };
 }
 

@@ -6,6 +6,7 @@ export interface Series {
   readonly shape: 'line' | 'steps' | 'bars';
   /** Number of the colour, from 0. */
   readonly colour: number;
+  readonly dashed?: boolean;
 }
 
 export interface Plot {
@@ -63,7 +64,7 @@ export function renderPlot(plot: Plot): string {
 type Scale = (value: number) => number;
 
 function drawSeries(
-  { name, points, shape, colour }: Series,
+  { name, points, shape, colour, dashed }: Series,
   plot: Plot,
   { x, y, index }: { readonly x: Scale; readonly y: Scale; readonly index: number },
 ): string {
@@ -86,7 +87,7 @@ function drawSeries(
       return shape === 'steps' ? `H${two(x(px))}V${two(y(py))}` : `L${move}`;
     })
     .join('');
-  return `<path class="line ${colourClass(colour)}" d="${path}">${title}</path>`;
+  return `<path class="line ${colourClass(colour)}${dashed === true ? ' dashed' : ''}" d="${path}">${title}</path>`;
 }
 
 function slotsOf(plot: Plot, points: Series['points']): number {

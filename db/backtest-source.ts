@@ -35,7 +35,7 @@ const LABELS = `
 const RECORDED = `
   from transaction t left join (${LABELS}) l on l.transaction_id = t.id
  where (t.virtual is not null) = $1 and t.t < coalesce('epoch'::timestamptz + $2::bigint * interval '1 microsecond', 'infinity')
-   and t.amount is not null and not coalesce((t.virtual->>'outsideFeatures')::boolean, false)`;
+   and not coalesce((t.virtual->>'outsideFeatures')::boolean, false)`;
 
 /** As the decision took it: in the base currency, and nothing where no rate was known. */
 const BASE_AMOUNT = `coalesce(t.base_amount,

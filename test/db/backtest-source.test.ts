@@ -98,6 +98,7 @@ describe('recorded transactions', () => {
       account_id: owner.accountId,
       type: 'withdrawal',
       amount: '1000',
+      base_amount: '1000',
       currency: 'USD',
       category: 'other',
       counterparty: 'shop',
@@ -142,7 +143,7 @@ describe('recorded transactions', () => {
     });
     await record(7, { virtual: JSON.stringify({ at: 'x', outsideFeatures: false }), finished_at: late });
     await record(8, { virtual: JSON.stringify({ at: 'x', outsideFeatures: true }) });
-    await record(9, { status: 'rejected', code: 'price_stale', amount: null });
+    await record(9, { status: 'rejected', code: 'price_stale', amount: null, base_amount: null });
 
     const at = (n: number) => T0 + n * 60_000_000;
     const read = await recorded();
@@ -152,6 +153,7 @@ describe('recorded transactions', () => {
       [3, 'clean'],
       [4, 'unknown'],
       [6, 'clean'],
+      [9, 'unknown'],
       [5, 'unknown'],
     ]);
     const transactions = new Map(read.map((row) => [Number(row.id.slice(-3)), row.transaction]));
