@@ -119,6 +119,11 @@ describe('the way of a version to the decisions', () => {
       status: 403,
       body: { code: 'second_person_required', detail: expect.stringContaining('wrote') },
     });
+    // Nor what they proposed, whoever wrote it.
+    expect(await rules.approve(second, version)).toMatchObject({
+      status: 403,
+      body: { code: 'second_person_required', detail: expect.stringContaining('proposed') },
+    });
     const third = await stack.people.signedIn('admin');
     await run(stack.db.fork(), 'update app_user set disabled_at = clock_timestamp() where id = $1', [second.userId]);
     expect((await rules.approve(third, version)).body.code).toBe('no_proposal');
