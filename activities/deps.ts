@@ -4,11 +4,13 @@ import type { AuditLog } from '../db/audit.ts';
 import type { Database } from '../db/orm.ts';
 import type { Outbox } from '../db/outbox.ts';
 import type { LimitTable } from '../domain/limits.ts';
+import type { BreakerSettings } from '../domain/risk/breaker.ts';
 import type { Mailer } from '../platform/mailer.ts';
 import type { PaymentPort } from '../platform/payment-port.ts';
 import type { Keyring } from '../security/keyring.ts';
 import type { WorkflowRegistry } from '../temporal/workflow-registry.ts';
 import type { TaskQueues } from '../workflows/contract.ts';
+import type { BacktestRunner } from './backtest-runner.ts';
 import type { BackupRunner } from './backup-runner.ts';
 
 /** Everything the activities are handed by workers/main.ts; nothing below reads the environment. */
@@ -31,5 +33,7 @@ export interface ActivityDeps {
   publicOrigin: string;
   queues: TaskQueues;
   backups: BackupRunner;
+  backtests: BacktestRunner;
+  breaker: BreakerSettings;
   production: boolean;
 }

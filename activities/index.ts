@@ -1,6 +1,8 @@
 import { createAlertActivities } from './alerts.ts';
 import { createAuditActivities } from './audit.ts';
+import { createBacktestActivities } from './backtest.ts';
 import { createBackupActivities } from './backup.ts';
+import { createBreakerActivities } from './breaker.ts';
 import type { ActivityDeps } from './deps.ts';
 import { createDeviceActivities } from './device.ts';
 import { createIncidentActivities } from './incident.ts';
@@ -19,7 +21,9 @@ export function createActivities(deps: ActivityDeps) {
   return {
     ...createAlertActivities(deps),
     ...createAuditActivities(deps),
+    ...createBacktestActivities(deps),
     ...createBackupActivities(deps),
+    ...createBreakerActivities(deps),
     ...createDeviceActivities(deps),
     ...createIncidentActivities(deps),
     ...createKeyRotationActivities(deps),

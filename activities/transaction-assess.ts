@@ -260,6 +260,8 @@ function newRow(
     counterparty_account_id: found.recipient,
     body_hash: request.bodyHash,
     score: assessment.score,
+    // What the rules asked for: a hold for want of a rate is none of theirs.
+    action: virtual?.outsideFeatures === true ? null : found.scored.decision.action,
     rule_set_version: assessment.ruleSetVersion,
     reasons: assessment.reasons,
     features: found.scored.features,

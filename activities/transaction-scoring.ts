@@ -18,7 +18,12 @@ import { errorReason, type Reason } from '../domain/risk/reasons.ts';
 import { compileRuleSet, type RuleEngine, type TransactionAssessment } from '../domain/risk/rule-engine.ts';
 import { RULE_SET_V1 } from '../domain/risk/rule-sets/v1.ts';
 import { decideInShadow, type ShadowDecision } from '../domain/risk/shadow.ts';
-import { decideTransaction, type TransactionDecision } from '../domain/risk/transaction-decision.ts';
+import {
+  decideTransaction,
+  isHold,
+  type TransactionDecision,
+  weighedAmount,
+} from '../domain/risk/transaction-decision.ts';
 import type { TransactionInput } from '../workflows/contract.ts';
 import type { ActivityDeps } from './deps.ts';
 
@@ -139,13 +144,9 @@ export function createTransactionScoring({ log }: Pick<ActivityDeps, 'log'>) {
       const assessment = engine.assess(features, [...extra, ...broken], (ruleId, error) =>
         log.error({ ruleId, version: context.live, err: error }, 'a rule failed'),
       );
-      // Orders that were split to stay below the step-up amount count as their sum.
-      const unit = 10 ** transaction.exponent;
-      const split = features.split_count_24h > 1 ? BigInt(Math.round(features.split_sum_24h * unit)) : amountMinor;
-      const weighed = split > amountMinor ? split : amountMinor;
+      const weighed = weighedAmount(features, amountMinor, transaction.exponent);
       const stepUpAbove = BigInt(settings.stepUpAmountMinor);
       const decision = decideTransaction(assessment, weighed, stepUpAbove, engine.thresholds);
-      const isHeld = decision.action === 'quarantine' || decision.action === 'step_up_then_quarantine';
       return {
         features,
         assessment,
@@ -153,7 +154,8 @@ export function createTransactionScoring({ log }: Pick<ActivityDeps, 'log'>) {
         shadows: await shadowsOf(tx, context.shadows, (shadow) =>
           decideInShadow(shadow, features, weighed, stepUpAbove),
         ),
-        counterfactual: isHeld && amountMinor > 0n ? counterfactualOf(engine, states, transaction) : null,
+        counterfactual:
+          isHold(decision.action) && amountMinor > 0n ? counterfactualOf(engine, states, transaction) : null,
         account: folded.account,
         tx: transaction,
       };

@@ -1,7 +1,9 @@
 import { once } from '../db/once.ts';
 import { findTransaction, type NewTransaction } from '../db/transactions.ts';
+import type { TransactionStatus } from '../domain/transaction.ts';
 import type { FollowUps, TransactionInput, TransactionState, TransactionVerdict } from '../workflows/contract.ts';
 import { createAccountLanes } from './account-lanes.ts';
+import { createBreaker } from './breaker.ts';
 import { finalOnDataErrors } from './data-errors.ts';
 import type { ActivityDeps } from './deps.ts';
 import { createTransactionDecision } from './transaction-assess.ts';
@@ -20,12 +22,15 @@ export interface AssessedTransaction {
 }
 
 const NONE: FollowUps = { mails: [], incidents: [] };
+/** What a decision to hold looks like at first. */
+const HOLDS: ReadonlySet<TransactionStatus> = new Set(['quarantined', 'step_up_required']);
 
 /** Everything a transaction's workflow does: one database transaction each, once per key, in its accounts' lanes. */
 export function createTransactionActivities(deps: ActivityDeps) {
   const { db } = deps;
   const lanes = createAccountLanes();
   const decision = createTransactionDecision(deps);
+  const breaker = createBreaker(deps);
   const step = createTransactionStep(deps, lanes);
   const ending = createTransactionEnding(deps);
   const stepUp = createTransactionStepUp(deps, step, ending);
@@ -72,13 +77,31 @@ export function createTransactionActivities(deps: ActivityDeps) {
     );
   }
 
+  /**
+   * A hold may be one too many for the rule set that asked for it. Looked at once the decision stands, in a transaction of
+   * its own: no lock is held, and a look that fails takes no decision down, since the schedule looks every minute.
+   */
+  async function watched(assessed: AssessedTransaction): Promise<AssessedTransaction> {
+    const { state } = assessed;
+    if (state === null || !HOLDS.has(state.view.status)) return assessed;
+    try {
+      const { incidents } = await breaker.look();
+      if (incidents.length === 0) return assessed;
+      const followUps = { ...state.followUps, incidents: [...state.followUps.incidents, ...incidents] };
+      return { ...assessed, state: { ...state, followUps } };
+    } catch (error) {
+      deps.log.warn({ err: error }, 'the breaker could not look');
+      return assessed;
+    }
+  }
+
   return {
     /**
      * Decides about a new transaction and stores the decision; settles it where the decision is to settle. Again: the
      * first verdict, and the present state.
      */
     assessTransaction: (input: TransactionInput): Promise<AssessedTransaction> =>
-      finalOnDataErrors(() => assess(input)),
+      finalOnDataErrors(async () => watched(await assess(input))),
     ...stepUp,
     ...review,
     ...closing,

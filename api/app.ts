@@ -41,7 +41,9 @@ export function createApp(deps: AppDeps): Express {
 
   for (const route of deps.routes) {
     const path = route.path.replaceAll(/\{(\w+)\}/g, ':$1');
-    app[route.method](path, rawBody, (req, res) => serve(deps, route, req, res));
+    // A large body is read by `serve`, once its sender was let in.
+    if (route.largeBody === true) app[route.method](path, (req, res) => serve(deps, route, req, res));
+    else app[route.method](path, rawBody, (req, res) => serve(deps, route, req, res));
   }
   app.use((req, res) => {
     const facts = deps.requestFacts(req);
@@ -74,6 +76,16 @@ const CORS_EXPOSED = ['Idempotency-Replayed', 'Retry-After', 'X-Request-Id'];
 /** The exact bytes: signatures and idempotency are about what was received, not about what a parser made of it. */
 const rawBody = express.raw({ type: () => true, limit: BODY_LIMIT });
 
+/** For the few routes that say so: a rule set with its lists. */
+const LARGE_BODY_LIMIT = '2mb';
+const largeBody = express.raw({ type: () => true, limit: LARGE_BODY_LIMIT });
+
+function readLargeBody(req: Request, res: Response): Promise<void> {
+  return new Promise((resolve, reject) => {
+    largeBody(req, res, (error?: unknown) => (error === undefined ? resolve() : reject(error)));
+  });
+}
+
 async function serve(deps: AppDeps, route: Route, req: Request, res: Response): Promise<void> {
   const facts = deps.requestFacts(req);
   const started = performance.now();
@@ -83,6 +95,7 @@ async function serve(deps: AppDeps, route: Route, req: Request, res: Response): 
   try {
     principal = await admit(deps, route, req, facts);
     res.locals.userId = principal?.userId;
+    if (route.largeBody === true) await readLargeBody(req, res);
     const raw = Buffer.isBuffer(req.body) ? req.body : Buffer.alloc(0);
     if (route.signed === true) await checkSignature(deps, route, req, raw, facts, principal);
     const context: RouteContext = {

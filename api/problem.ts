@@ -64,7 +64,7 @@ function refusalOf(error: unknown): DomainError | undefined {
   if (isDomainError(error)) return error;
   if (isBodyParserError(error)) {
     return error.type === 'entity.too.large'
-      ? new DomainError('malformed_body', 'The body is larger than 64 KiB.')
+      ? new DomainError('malformed_body', 'The body is larger than what is read here.')
       : new DomainError('malformed_body', 'The body is not well-formed JSON in UTF-8.');
   }
   // The router's own, about a path whose escapes are no UTF-8.

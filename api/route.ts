@@ -107,6 +107,8 @@ export interface RouteDefinition<
    * without the database, `none` for liveness probes and what browsers load with a page.
    */
   limit?: 'shared' | 'local' | 'none';
+  /** Reads a body of up to 2 MiB instead of 64 KiB, once the caller was let in. */
+  largeBody?: true;
   /** Request headers beyond the session's that the route reads, by lower-case name. */
   headers?: Record<string, { description: string; required: boolean; pattern?: string }>;
   responses: Record<number, { description: string; schema?: z.ZodType }>;

@@ -1,8 +1,10 @@
 import { createAccountRoutes } from './accounts.ts';
 import { createAppealRoutes } from './appeals.ts';
 import { createAuditLogRoutes } from './audit-logs.ts';
+import { createBacktestRoutes } from './backtests.ts';
 import { createBackupRoutes } from './backups.ts';
 import { createDashboardRoutes } from './dashboard.ts';
+import { createDecisionRoutes } from './decisions.ts';
 import type { ApiDeps } from './deps.ts';
 import { createDeviceRoutes } from './devices.ts';
 import { createEventRoutes } from './events.ts';
@@ -33,6 +35,8 @@ import { createReviewRoutes } from './reviews.ts';
 import { createRootRoutes } from './root.ts';
 import type { Route } from './route.ts';
 import { createRulePrecisionRoutes } from './rule-precision.ts';
+import { createRuleSetLifeRoutes } from './rule-set-life.ts';
+import { createRuleSetRoutes } from './rule-sets.ts';
 import { createSecurityQuestionRoutes } from './security-questions.ts';
 import { createSessionRoutes } from './sessions.ts';
 import { createSigningKeyRoutes } from './signing-keys.ts';
@@ -47,8 +51,10 @@ export function createRoutes(deps: ApiDeps): Route[] {
     ...createAccountRoutes(deps),
     ...createAppealRoutes(deps),
     ...createAuditLogRoutes(deps),
+    ...createBacktestRoutes(deps),
     ...createBackupRoutes(deps),
     ...createDashboardRoutes(deps, () => all),
+    ...createDecisionRoutes(deps),
     ...createDeviceRoutes(deps),
     ...createEventRoutes(deps),
     ...createExchangeRateRoutes(deps),
@@ -76,6 +82,8 @@ export function createRoutes(deps: ApiDeps): Route[] {
     ...createReviewRoutes(deps),
     ...createRootRoutes(deps),
     ...createRulePrecisionRoutes(deps),
+    ...createRuleSetRoutes(deps),
+    ...createRuleSetLifeRoutes(deps),
     ...createSecurityQuestionRoutes(deps),
     ...createSessionRoutes(deps),
     ...createSigningKeyRoutes(deps),

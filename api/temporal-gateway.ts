@@ -249,6 +249,20 @@ export function createTemporalGateway({ temporal, queues, verdictTimeoutMs }: Ga
         ),
       ),
 
+    /** Starts `backtest:{backtestId}`; its row tells how it goes. */
+    startBacktest: (backtestId: string): Promise<void> =>
+      bounded(async () => {
+        const input: contract.BacktestInput = { backtestId };
+        await workflow.start('backtest', {
+          workflowId: workflowIds.backtest(backtestId),
+          taskQueue: queues.background,
+          args: [input],
+          workflowIdConflictPolicy: 'USE_EXISTING',
+          workflowIdReusePolicy: 'REJECT_DUPLICATE',
+          staticSummary: 'Back-test of a rule set',
+        });
+      }),
+
     /** Starts `backup:{backupId}` and waits until it has begun or was refused. */
     startBackup: (backupId: string, requestedBy: string): Promise<contract.RunAcceptance> =>
       bounded(() => {

@@ -34,6 +34,7 @@ export const transactionViewSchema = z.object({
 });
 
 export const transactionDetailsSchema = transactionViewSchema.extend({
+  nextStep: z.string().describe('What you can do now'),
   instrument: z.string().nullable(),
   quantity: z.string().nullable(),
   priceLimit: z.string().nullable(),

@@ -6,6 +6,7 @@ import { registerAudit } from './audit.ts';
 import { registerBacktest } from './backtest.ts';
 import { registerBackup } from './backup.ts';
 import { registerDatabase } from './database.ts';
+import { registerDecision } from './decision.ts';
 import { registerDemo } from './demo.ts';
 import { registerDoctor } from './doctor.ts';
 import { registerKeys } from './keys.ts';
@@ -13,6 +14,7 @@ import { registerMigrate } from './migrate.ts';
 import { registerPrices } from './prices.ts';
 import { registerRates } from './rates.ts';
 import { registerReplay } from './replay.ts';
+import { registerRules } from './rules.ts';
 import { readSecretFiles } from './secret-files.ts';
 import { registerStart } from './start.ts';
 import { registerUsers } from './users.ts';
@@ -35,6 +37,8 @@ for (const register of [
   registerKeys,
   registerReplay,
   registerBacktest,
+  registerRules,
+  registerDecision,
   registerDemo,
   registerDoctor,
 ])

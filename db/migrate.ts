@@ -18,6 +18,7 @@ import { Payments } from './migrations/0014-payments.ts';
 import { Money } from './migrations/0015-money.ts';
 import { Review } from './migrations/0016-review.ts';
 import { RuleSets } from './migrations/0017-rule-sets.ts';
+import { RuleSetLife } from './migrations/0018-rule-set-life.ts';
 import { NonceSpend } from './migrations/0019-nonce-spend.ts';
 import { run } from './sql.ts';
 
@@ -39,6 +40,7 @@ const migrations = [
   Money,
   Review,
   RuleSets,
+  RuleSetLife,
   NonceSpend,
 ].map((migration) => ({
   name: new migration(undefined as never, undefined as never).name ?? migration.name,

@@ -5,8 +5,9 @@ import { CURRENCY_EXPONENTS, formatAmount, formatPrice, formatQuantity, isCurren
 import type { Counterfactual } from '../domain/risk/counterfactual.ts';
 import type { Reason } from '../domain/risk/reasons.ts';
 import type { ShadowDecision } from '../domain/risk/shadow.ts';
+import type { TransactionAction } from '../domain/risk/transaction-decision.ts';
 import { isAppealable, type TransactionStatus, type TransactionType } from '../domain/transaction.ts';
-import type { ExceededLimit, TransactionView } from '../domain/transaction-view.ts';
+import { type ExceededLimit, nextStepOf, type TransactionView } from '../domain/transaction-view.ts';
 import { lockAccounts } from './ledger.ts';
 import { iso, isoOrNull, row, rows, run, type Tx } from './sql.ts';
 
@@ -36,6 +37,8 @@ export interface TransactionRow {
   status: TransactionStatus;
   code: string | null;
   score: number;
+  /** What the rules asked for; null of decisions from before it was kept, and of what nobody judged. */
+  action: TransactionAction | null;
   rule_set_version: string;
   reasons: readonly Reason[];
   features: object;
@@ -70,7 +73,7 @@ export interface TransactionRow {
 }
 
 const COLUMNS = `id, user_id, account_id, type, instrument_id, quantity, price_limit, price, amount, base_amount, rate, rate_at, limit_hit, currency, category,
-  counterparty, counterparty_account_id, encode(body_hash, 'hex') as body_hash, status, code, score, rule_set_version,
+  counterparty, counterparty_account_id, encode(body_hash, 'hex') as body_hash, status, code, score, action, rule_set_version,
   reasons, features, hold_after_step_up, methods, first_status, first_body, t, created_at, step_up_expires_at, held_at,
   review_by, payment_expires_at, required_approvals, hold,
   encode(challenge_hash, 'hex') as challenge_hash, cancel_requested_at, finished_at, session_id, host(ip) as ip, user_agent, request_id, settings, virtual,
@@ -111,11 +114,11 @@ export async function insertTransaction(tx: Tx, value: NewTransaction): Promise<
        category, counterparty, counterparty_account_id, body_hash, status, code, score, rule_set_version, reasons, features,
        hold_after_step_up, methods, first_status, first_body, t, created_at, step_up_expires_at, held_at, review_by,
        required_approvals, finished_at, session_id, ip, request_id, settings, virtual, device_id,
-       user_agent, payment_expires_at, shadows, counterfactual, base_amount, rate, rate_at, limit_hit, challenge_hash)
+       user_agent, payment_expires_at, shadows, counterfactual, base_amount, rate, rate_at, limit_hit, challenge_hash, action)
      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, decode($14, 'hex'), $15, $16, $17, $18, $19::jsonb,
        $20::jsonb, $21, $22::jsonb, $23, $24::json, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35::jsonb, $36::jsonb,
        (select device_id from session where id = $32), $37, $38, $39::jsonb, $40::jsonb, $41, $42, $43, $44::jsonb,
-       decode($45, 'hex'))`,
+       decode($45, 'hex'), $46)`,
     [
       value.id,
       value.user_id,
@@ -162,6 +165,7 @@ export async function insertTransaction(tx: Tx, value: NewTransaction): Promise<
       value.rate_at,
       value.limit_hit === null ? null : JSON.stringify(value.limit_hit),
       value.challenge_hash,
+      value.action,
     ],
   );
 }
@@ -279,8 +283,10 @@ export function transactionView(
 
 /** Everything the owner may see of a transaction: the view and what was asked for. */
 export function transactionDetails(value: TransactionRow) {
+  const view = transactionView(value);
   return {
-    ...transactionView(value),
+    ...view,
+    nextStep: nextStepOf(view),
     instrument: value.instrument_id,
     quantity: value.quantity === null ? null : formatQuantity(BigInt(value.quantity)),
     priceLimit: value.price_limit === null ? null : formatPrice(BigInt(value.price_limit)),

@@ -46,6 +46,7 @@ export const ERROR_MEANINGS = {
   own_account: 'forbidden',
   not_a_reviewer: 'forbidden',
   decided_before: 'forbidden',
+  second_person_required: 'forbidden',
   deposits_off: 'forbidden',
   // What is (not) there
   not_found: 'not_found',
@@ -76,6 +77,10 @@ export const ERROR_MEANINGS = {
   already_restricted: 'conflict',
   not_restricted: 'conflict',
   recovery_out_of_order: 'conflict',
+  too_many_shadows: 'conflict',
+  report_required: 'conflict',
+  no_proposal: 'conflict',
+  live_changed: 'conflict',
   backup_running: 'conflict',
   too_many_keys: 'conflict',
   rotation_running: 'conflict',

@@ -24,6 +24,7 @@ export const CAUSE_SEVERITY = {
   restriction: 'high',
   backup_failed: 'high',
   restore_drill_failed: 'high',
+  rule_set_breaker: 'critical',
   audit_failure: 'critical',
   transaction_altered: 'critical',
   field_tampered: 'critical',

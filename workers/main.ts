@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { DefaultLogger, NativeConnection, Runtime, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
 import type { Logger } from 'pino';
+import { createBacktestRunner } from '../activities/backtest-runner.ts';
 import { createBackupRunner } from '../activities/backup-runner.ts';
 import { type Activities, createActivities } from '../activities/index.ts';
 import { createMailDelivery } from '../activities/mail-delivery.ts';
@@ -154,6 +155,8 @@ export async function startWorkerProcess({ config, log, workflowBundle, schedule
       publicOrigin: config.publicOrigin,
       queues,
       backups,
+      backtests: createBacktestRunner({ db }),
+      breaker: { factor: config.breakerFactor, minHolds: config.breakerMinHolds },
       production: config.production,
     });
     const bundle = workflowBundle ?? (await bundleWorkflowsApart());

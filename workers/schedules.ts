@@ -92,6 +92,7 @@ function schedulesOf({ prefix, queues, backupTimeZone: timezone = 'UTC' }: Sched
     every('reconcile', 'reconcile', '1 minute'),
     every('nonces', 'nonceMaintenance', '5 minutes'),
     every('alerts', 'alerts', '1 minute'),
+    every('breaker', 'breaker', '1 minute'),
     every('audit-verification', 'auditVerification', '1 hour'),
     every('population', 'population', '1 hour'),
     scheduled('device-clean-up', 'deviceCleanUp', everyDay, '1 day', [cleanUp]),

@@ -23,6 +23,7 @@ export const workflowIds = {
   backup: (backupId: string) => `backup:${backupId}`,
   restoreDrill: (drillId: string) => `restore-drill:${drillId}`,
   keyRotation: (rotationId: string) => `key-rotation:${rotationId}`,
+  backtest: (backtestId: string) => `backtest:${backtestId}`,
   auditVerification: (verificationId: string) => `audit-verification:${verificationId}`,
 } as const;
 
@@ -290,6 +291,13 @@ export const restrictionRecover = defineSignal('recover');
 /** Names the row that the API wrote; the schedule starts without one. */
 export interface AuditVerificationInput {
   verificationId: string;
+}
+
+// --- back-test ------------------------------------------------------------------------------------------------------
+
+/** Names the row that the API wrote. */
+export interface BacktestInput {
+  backtestId: string;
 }
 
 // --- backup ----------------------------------------------------------------------------------------------------------

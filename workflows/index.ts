@@ -1,6 +1,8 @@
 export { alerts } from './alerts.ts';
 export { auditVerification } from './audit.ts';
+export { backtest } from './backtest.ts';
 export { backup, restoreDrill } from './backup.ts';
+export { breaker } from './breaker.ts';
 export { deviceCleanUp } from './device.ts';
 export { incident } from './incident.ts';
 export { keyRotation } from './key-rotation.ts';

@@ -1,7 +1,28 @@
+import type { TransactionFeatures } from './features.ts';
 import type { TransactionAssessment } from './rule-engine.ts';
 import type { ScoreThresholds } from './rule-set.ts';
 
-export type TransactionAction = 'settle' | 'step_up' | 'quarantine' | 'step_up_then_quarantine';
+export const TRANSACTION_ACTIONS = ['settle', 'step_up', 'quarantine', 'step_up_then_quarantine'] as const;
+export type TransactionAction = (typeof TRANSACTION_ACTIONS)[number];
+
+/** True for an action that ends in a reviewer's queue, at once or after a step-up. */
+export function isHold(action: TransactionAction): boolean {
+  return action === 'quarantine' || action === 'step_up_then_quarantine';
+}
+
+/**
+ * The amount that is held against the step-up amount, minor units: orders that were split to stay below it count as their
+ * sum.
+ */
+export function weighedAmount(
+  features: Pick<TransactionFeatures, 'split_count_24h' | 'split_sum_24h'>,
+  amountMinor: bigint,
+  exponent: number,
+): bigint {
+  if (features.split_count_24h <= 1) return amountMinor;
+  const split = BigInt(Math.round(features.split_sum_24h * 10 ** exponent));
+  return split > amountMinor ? split : amountMinor;
+}
 
 export interface TransactionDecision {
   readonly action: TransactionAction;
