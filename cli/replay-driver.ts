@@ -154,10 +154,12 @@ export async function driveReplay(options: DriverOptions): Promise<void> {
     hold.decided = true;
     const { entry } = hold;
     const transactionId = entry.transactionId ?? '';
-    const path = `/api/admin/security/transactions/${transactionId}/${entry.label === 1 ? 'reject' : 'approve'}`;
+    const isFraud = entry.label === 1;
+    const path = `/api/admin/security/transactions/${transactionId}/${isFraud ? 'reject' : 'approve'}`;
+    const label = isFraud ? 'confirmed_fraud' : 'false_positive';
     for (const { token } of options.reviewers) {
       const answer = await persistently(() =>
-        api.post(path, { token, body: { reason: `Recorded label ${entry.label}` } }),
+        api.post(path, { token, body: { reason: `Recorded label ${entry.label}`, label } }),
       );
       // 409: decided before, by an earlier run whose journal line was lost.
       if (answer.status === 200 || answer.status === 409) break;

@@ -20,17 +20,10 @@ export interface RecordedQuery {
 const PAGE = 5_000;
 const ISOLATION = 'set transaction isolation level repeatable read, read only';
 
-/**
- * What is known of transactions: `transaction_id`, `label`, `known_at`. A reviewer's verdict is a label: what was
- * rejected counts as a fraud, what was held and released as none.
- */
+/** What is known of transactions: the latest label counts. */
 const LABELS = `
-  select id as transaction_id, finished_at as known_at,
-         case when code = 'review_rejected' then 'confirmed_fraud' else 'false_positive' end as label
-    from transaction
-   where code = 'review_rejected'
-      or (status = 'settled' and held_at is not null
-          and exists (select from review_verdict v where v.transaction_id = transaction.id and v.verdict = 'approve'))`;
+  select distinct on (transaction_id) transaction_id, label, known_at
+    from transaction_label order by transaction_id, id desc`;
 
 const RECORDED = `
   from transaction t left join (${LABELS}) l on l.transaction_id = t.id

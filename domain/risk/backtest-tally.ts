@@ -2,7 +2,7 @@ import { MICROS_PER_HOUR, type Micros } from '../time.ts';
 import { forecastOf, type HourlyForecast } from './breaker.ts';
 import type { TransactionFeatures } from './features.ts';
 import type { RuleEngine } from './rule-engine.ts';
-import { MAX_SCORE } from './score.ts';
+import { averagePrecision, emptyCounts, rocArea } from './score-quality.ts';
 import { decideTransaction, isHold, weighedAmount } from './transaction-decision.ts';
 
 /** One decision of the past, to be judged again. */
@@ -54,7 +54,7 @@ export function createBacktestTally(candidate: RuleEngine, live: RuleEngine) {
   const holdsByHour = new Map<number, number>();
   const fired = new Float64Array(candidate.document.rules.length);
   const points = new Float64Array(candidate.document.rules.length);
-  const byScore = { fraud: new Float64Array(MAX_SCORE + 1), clean: new Float64Array(MAX_SCORE + 1) };
+  const byScore = emptyCounts();
   const count = { rows: 0, held: 0, stepUps: 0, liveHeld: 0, newlyHeld: 0, newlyReleased: 0 };
   const heldOf = { fraud: 0, clean: 0 };
   let unknown = 0;
@@ -121,8 +121,8 @@ export function createBacktestTally(candidate: RuleEngine, live: RuleEngine) {
         quality: {
           precision: ratio(heldOf.fraud, heldOf.fraud + heldOf.clean),
           recall: ratio(heldOf.fraud, total.fraud),
-          averagePrecision: averagePrecision(byScore, total.fraud),
-          auc: rocArea(byScore, total),
+          averagePrecision: averagePrecision(byScore),
+          auc: rocArea(byScore),
         },
       };
     },
@@ -131,37 +131,10 @@ export function createBacktestTally(candidate: RuleEngine, live: RuleEngine) {
 
 export type BacktestTally = ReturnType<typeof createBacktestTally>;
 
-type ByScore = Readonly<Record<'fraud' | 'clean', Float64Array>>;
-
 function ratio(part: number, whole: number): number | null {
   return whole === 0 ? null : part / whole;
 }
 
-function sumOf(counts: Float64Array): number {
+function sumOf(counts: readonly number[]): number {
   return counts.reduce((sum, n) => sum + n, 0);
-}
-
-/** The sum of precision at each score, weighed by the recall it adds; rows of one score come together. */
-function averagePrecision(byScore: ByScore, frauds: number): number | null {
-  if (frauds === 0) return null;
-  let [hits, seen, area] = [0, 0, 0];
-  for (let score = MAX_SCORE; score >= 0; score -= 1) {
-    const [fraud, clean] = [byScore.fraud[score] as number, byScore.clean[score] as number];
-    hits += fraud;
-    seen += fraud + clean;
-    if (fraud > 0) area += (fraud / frauds) * (hits / seen);
-  }
-  return area;
-}
-
-/** The chance that a fraud scores above a clean one (Mann and Whitney 1947). */
-function rocArea(byScore: ByScore, total: { fraud: number; clean: number }): number | null {
-  if (total.fraud === 0 || total.clean === 0) return null;
-  let [below, wins] = [0, 0];
-  for (let score = 0; score <= MAX_SCORE; score += 1) {
-    const [fraud, clean] = [byScore.fraud[score] as number, byScore.clean[score] as number];
-    wins += fraud * (below + clean / 2);
-    below += clean;
-  }
-  return wins / (total.fraud * total.clean);
 }

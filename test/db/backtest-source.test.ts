@@ -128,12 +128,18 @@ describe('recorded transactions', () => {
     await record(1, {});
     await record(2, { status: 'rejected', code: 'review_rejected', held_at: late, finished_at: late });
     await record(3, { held_at: late, finished_at: late });
-    await run(
-      stack.db.fork(),
-      `insert into review_verdict (id, transaction_id, reviewer_id, verdict, reason, source)
-       values ($1, $2, $3, 'approve', 'fine', 'api')`,
-      [id(800), id(3), owner.userId],
-    );
+    for (const [n, label] of [
+      [2, 'inconclusive'],
+      [2, 'confirmed_fraud'],
+      [3, 'false_positive'],
+    ] as const) {
+      await run(
+        stack.db.fork(),
+        `insert into transaction_label (transaction_id, label, source, labelled_by, reason, known_at)
+         values ($1, $2, 'review', $3, 'seen', $4)`,
+        [id(n), label, owner.userId, late],
+      );
+    }
     await record(4, { status: 'rejected', code: 'step_up_expired', step_up_expires_at: late, finished_at: late });
     await record(5, { t: new Date().toISOString(), finished_at: new Date().toISOString() });
     await record(6, {
@@ -174,6 +180,11 @@ describe('recorded transactions', () => {
       held_at: late,
       finished_at: late,
     });
+    await run(
+      stack.db.fork(),
+      `insert into transaction_label (transaction_id, label, source, reason) values ($1, 'confirmed_fraud', 'import', 'said so')`,
+      [id(10)],
+    );
     const [, rejected] = await recorded({ ...QUERY, imported: true });
     expect(rejected?.transaction.fraudKnownAt).toBe(at(10) + LABEL_DELAY);
   });
