@@ -163,7 +163,7 @@ describe('the published rule sets', () => {
     expect(hashes).toEqual([
       ['v1', 'afa823f0e936bd38'],
       ['v2', 'a5f8d486aec7ee38'],
-      ['v3', '336b15394cba124d'],
+      ['v3', '60d1d29efdd397e6'],
     ]);
   });
 

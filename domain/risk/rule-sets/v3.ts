@@ -44,7 +44,7 @@ export const RULE_SET_V3: RuleSetDocument = {
       notes: [{ when: 'population_clean < min_population', note: 'few_prior' }],
       when: 'population_share_above == 0.0 && amount_to_mean_ever > 1.5',
       points: 75,
-      explain: { value: 'amount', baseline: 'population_clean', unit: 'money' },
+      explain: { value: 'amount', unit: 'money' },
     },
     {
       id: 'counterparty_run',
