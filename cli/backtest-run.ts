@@ -89,7 +89,7 @@ function windowOf(fromName: string, from: string | undefined, toName: string, to
 const TIME = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/;
 
 /** A day is its beginning in UTC. */
-function timeOf(name: string, text: string | undefined): Micros | null {
+export function timeOf(name: string, text: string | undefined): Micros | null {
   if (text === undefined) return null;
   const at = TIME.test(text) ? Date.parse(text) : Number.NaN;
   if (Number.isNaN(at)) throw new Error(`${name}: write a day such as 2018-08-08, or RFC 3339 with its zone.`);

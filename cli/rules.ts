@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
+import { registerRulesFit } from './rules-fit.ts';
 import { faultLine, type StaffApi, type StaffFlags, withStaffApi } from './staff-api.ts';
 
 interface Flags extends StaffFlags {
@@ -16,6 +17,7 @@ type Body = any;
 /** `tradeguard rules ...`: rule sets from a terminal, through the API, as the person whose session it is. */
 export function registerRules(program: Command): void {
   const rules = program.command('rules').description('rule sets: what decides about transactions');
+  registerRulesFit(rules);
   const command = (name: string, description: string) =>
     rules
       .command(name)
