@@ -98,7 +98,7 @@ describe('a replay against a running installation', () => {
 
   it('uses the recorded times: no burst is seen where the rows are days apart', async () => {
     const [features] = await sql<{ most: number; first: string; last: string }>(
-      `select max((features ->> 'velocity')::int) as most, min(t)::text as first, max(t)::text as last
+      `select max((features ->> 'count_1h')::int) as most, min(t)::text as first, max(t)::text as last
          from transaction where virtual is not null and category <> 'funding'`,
     );
     expect(features?.most).toBeLessThan(10);
