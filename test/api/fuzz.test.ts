@@ -33,14 +33,18 @@ test.each(CALLERS)(
 
     async function findIn(operation: PlacedOperation): Promise<string | undefined> {
       const letters = lettersTo(operation, document);
+      let fault: string | undefined;
       const outcome = await fc.check(
-        fc.asyncProperty(letters, async (letter) => conformance(operation, await courier(letter)) === undefined),
+        fc.asyncProperty(letters, async (letter) => {
+          const found = conformance(operation, await courier(letter));
+          fault = found ?? fault;
+          return found === undefined;
+        }),
         { seed: SEED, numRuns: RUNS },
       );
       if (!outcome.failed) return undefined;
       const [letter] = outcome.counterexample ?? [];
-      const fault = letter === undefined ? outcome.errorInstance : conformance(operation, await courier(letter));
-      return `${operation.method} ${operation.path}: ${fault ?? 'not again'}; sent ${shown(letter)}, path ${outcome.counterexamplePath}`;
+      return `${operation.method} ${operation.path}: ${fault ?? outcome.errorInstance}; sent ${shown(letter)}, path ${outcome.counterexamplePath}`;
     }
 
     const finds = await inParallel(operationsOf(document), 4, findIn);
