@@ -8,11 +8,11 @@ import { StoryError } from './demo-cast.ts';
 import type { OwnInstance } from './own-instance.ts';
 
 const COPY = 'tradeguard_tampered_copy';
-/** The tables of the log, in an order that foreign keys allow, with the columns that are not generated. */
+/** The tables of the log, in an order that foreign keys allow,. */
 const LOG = {
   audit_log_origin: 'id, origin, created_at',
   audit_era: 'era, cluster, started_at',
-  audit_entry: 'id, n, era, xid, entry, entry_hmac',
+  audit_entry: 'id, n, era, xid, entry, entry_hmac, at, action, actor, subject, outcome, severity',
   audit_seal: 'seq, entry_id, era, prev_hash, hash, leaf_hash, seal_hmac, horizon, sealed_at',
 } as const;
 

@@ -1,4 +1,5 @@
 import type { KeyObject } from 'node:crypto';
+import { auditSeverity } from '../domain/audit-severity.ts';
 import { canonicalJson, entryHmac } from '../security/audit-chain.ts';
 import { uuidV7 } from '../security/uuid.ts';
 import { run, type Tx } from './sql.ts';
@@ -17,6 +18,14 @@ export interface AuditEvent {
   details?: Record<string, unknown>;
 }
 
+const COLUMNS = 'id, entry, entry_hmac, at, action, actor, subject, outcome, severity';
+const INSERT_ONE = `insert into audit_entry (${COLUMNS}) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`;
+const INSERT_MANY = `
+  insert into audit_entry (${COLUMNS})
+  select ${COLUMNS} from unnest($1::uuid[], $2::text[], $3::bytea[], $4::timestamptz[], $5::text[], $6::text[], $7::text[],
+      $8::text[], $9::text[]) with ordinality as e (${COLUMNS}, position)
+   order by position`;
+
 /** Where a request came from, as its audit entries record it. */
 export interface RequestTrace {
   ip: string | null;
@@ -34,36 +43,37 @@ export function createAuditLog({ auditKey }: { auditKey: KeyObject }) {
   return {
     /** Appends the events in their order. @throws when an event is not strict JSON (RFC 8785) */
     async append(tx: Tx, ...events: AuditEvent[]): Promise<void> {
-      const ids: string[] = [];
-      const texts: string[] = [];
-      const macs: Buffer[] = [];
-      for (const event of events) {
+      const entries = events.map((event) => {
         const id = uuidV7();
+        const at = microsecondsNow();
+        const severity = auditSeverity(event);
+        const { action, actor, subject, outcome } = event;
         const text = canonicalJson({
           v: 1,
           id,
-          at: microsecondsNow(),
-          action: event.action,
-          actor: event.actor,
-          subject: event.subject,
-          outcome: event.outcome,
+          at,
+          action,
+          actor,
+          subject,
+          outcome,
+          severity,
           ip: event.ip ?? null,
           userAgent: event.userAgent ?? null,
           requestId: event.requestId ?? null,
           workflowId: event.workflowId ?? null,
           details: event.details ?? {},
         });
-        ids.push(id);
-        texts.push(text);
-        macs.push(entryHmac(auditKey, text));
-      }
-      await run(
-        tx,
-        `insert into audit_entry (id, entry, entry_hmac)
-         select id, entry, entry_hmac from unnest($1::uuid[], $2::text[], $3::bytea[]) with ordinality as e (id, entry, entry_hmac, n)
-         order by n`,
-        [ids, texts, macs],
-      );
+        return [id, text, entryHmac(auditKey, text), at, action, actor.id ?? null, subject.id, outcome, severity];
+      });
+      const [only] = entries;
+      if (only === undefined) return;
+      if (entries.length === 1) await run(tx, INSERT_ONE, only);
+      else
+        await run(
+          tx,
+          INSERT_MANY,
+          [...only.keys()].map((column) => entries.map((entry) => entry[column])),
+        );
     },
   };
 }

@@ -20,6 +20,7 @@ import { Review } from './migrations/0016-review.ts';
 import { RuleSets } from './migrations/0017-rule-sets.ts';
 import { RuleSetLife } from './migrations/0018-rule-set-life.ts';
 import { NonceSpend } from './migrations/0019-nonce-spend.ts';
+import { AuditPartitions } from './migrations/0020-audit-partitions.ts';
 import { run } from './sql.ts';
 
 const migrations = [
@@ -42,6 +43,7 @@ const migrations = [
   RuleSets,
   RuleSetLife,
   NonceSpend,
+  AuditPartitions,
 ].map((migration) => ({
   name: new migration(undefined as never, undefined as never).name ?? migration.name,
   class: migration,

@@ -16,6 +16,7 @@ describe('the audit log is append-only', () => {
     ['update of the MAC', `update audit_entry set entry_hmac = entry_hmac`],
     ['delete', 'delete from audit_entry'],
     ['truncate', 'truncate audit_entry'],
+    ['truncate of a month', 'truncate audit_entry_rest'],
     ['truncate by way of others', 'truncate audit_entry, audit_seal cascade'],
     ['update of seals', 'update audit_seal set sealed_at = sealed_at'],
     ['delete of seals', 'delete from audit_seal'],

@@ -143,11 +143,12 @@ describe('the audit log', () => {
       ...{ subject: { kind: 'thing', id: 'old' }, outcome: 'success', ip: null, userAgent: null },
       ...{ requestId: null, workflowId: null, details: {} },
     });
-    await run(stack.db.fork(), 'insert into audit_entry (id, entry, entry_hmac) values ($1, $2, $3)', [
-      id,
-      entry,
-      entryHmac(stack.config.auditKey, entry),
-    ]);
+    await run(
+      stack.db.fork(),
+      `insert into audit_entry (id, entry, entry_hmac, at, action, subject, outcome)
+       values ($1, $2, $3, '2006-11-25T09:00:00Z', 'test.long_ago', 'old', 'success')`,
+      [id, entry, entryHmac(stack.config.auditKey, entry)],
+    );
     const found = await eventually(async () => (await find('action=test.long_ago')).find(({ seq }) => seq !== null));
     expect(found.at).toBe('2006-11-25T09:00:00.000000Z');
     for (const who of [stack.db, stack.ownerDb]) {
