@@ -1,4 +1,5 @@
 import { Context } from '@temporalio/activity';
+import { strayAuditEntries } from '../db/audit-months.ts';
 import { lockIncident, openIncident, resolveLockedIncident } from '../db/incidents.ts';
 import { readBacklog, recentlyLostWorkflows, recentRequests } from '../db/operations.ts';
 import { row, type Tx } from '../db/sql.ts';
@@ -26,6 +27,7 @@ export function createAlertActivities({ db, audit }: ActivityDeps) {
       requests,
       serverErrors,
       lostWorkflows: await recentlyLostWorkflows(tx, LOSSES_MINUTES),
+      strayEntries: await strayAuditEntries(tx),
     });
   }
 

@@ -9,9 +9,11 @@ export interface Measurements {
   readonly serverErrors: number;
   /** Workflows that `reconcile` found lost within the last ten minutes. */
   readonly lostWorkflows: number;
+  /** Audit entries of the last ten minutes that found no table of their month. */
+  readonly strayEntries: number;
 }
 
-export const ALERTS = ['seal_lag', 'outbox_backlog', 'server_errors', 'lost_workflows'] as const;
+export const ALERTS = ['seal_lag', 'outbox_backlog', 'server_errors', 'lost_workflows', 'audit_months'] as const;
 export type AlertName = (typeof ALERTS)[number];
 
 export interface Alert {
@@ -31,6 +33,7 @@ export const ALERT_THRESHOLDS = {
   /** Fewer errors than this are no rate. */
   minServerErrors: 5,
   lostWorkflows: 10,
+  strayEntries: 0,
 } as const;
 
 /** Holds the measurements against the thresholds: every alert, firing or not. All comparisons are strict. */
@@ -59,6 +62,12 @@ export function evaluateAlerts(measured: Measurements): Alert[] {
       'Workflows are lost again and again: somebody terminates them, or Temporal lost its data',
       measured.lostWorkflows,
       limits.lostWorkflows,
+    ),
+    above(
+      'audit_months',
+      'Audit entries find no table of their month: nothing makes them ahead',
+      measured.strayEntries,
+      limits.strayEntries,
     ),
   ];
 }

@@ -2,6 +2,7 @@ import type { KeyObject } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import type { Logger } from 'pino';
+import { maintainAuditMonths } from '../db/audit-months.ts';
 import { createChainSealer } from '../db/audit-seal.ts';
 
 /** How often the sealer at work looks for entries: fresh after work, slower the longer nothing came. */
@@ -9,6 +10,8 @@ const BUSY_POLL_MS = 25;
 const IDLE_POLL_MS = 50;
 /** How often the others look whether an entry stood unsealed through two looks: a failed leader costs half a second. */
 const STANDBY_POLL_MS = 250;
+/** How often the tables of the months to come are looked after. */
+const MONTHS_EVERY_MS = 3_600_000;
 const RECONNECT_MIN_MS = 100;
 const RECONNECT_MAX_MS = 2_000;
 
@@ -38,11 +41,16 @@ export function createSealer({ databaseUrl, auditKey, log, batchSize }: SealerOp
   async function serve(client: pg.Client): Promise<void> {
     const chain = createChainSealer({ auditKey, ...(batchSize === undefined ? {} : { batchSize }) });
     await chain.enterEra(client);
+    let monthsAt = 0;
     let pollMs = BUSY_POLL_MS;
     let known = await chain.look(client);
     status.role = 'standby';
     while (!stopping.signal.aborted) {
       await pause(status.role === 'active' ? pollMs : STANDBY_POLL_MS * (0.8 + 0.4 * Math.random()));
+      if (performance.now() >= monthsAt) {
+        monthsAt = performance.now() + MONTHS_EVERY_MS;
+        await keepMonths(client);
+      }
       const seen = await chain.look(client);
       if (seen.seq < known.seq) {
         // Seals do not go away on their own; sealing goes on all the same, so that what follows has its evidence.
@@ -56,6 +64,17 @@ export function createSealer({ databaseUrl, auditKey, log, batchSize }: SealerOp
       if (status.role !== 'active') continue;
       pollMs = seen.firstPending === null ? Math.min(IDLE_POLL_MS, pollMs * 1.1) : BUSY_POLL_MS;
       if (seen.firstPending !== null) known = { seq: await sealAll(client, chain, known.seq), firstPending: null };
+    }
+  }
+
+  /** A backup that runs holds the lock that this needs: it gives up soon, and an hour later there are still months ahead. */
+  async function keepMonths(client: pg.Client): Promise<void> {
+    try {
+      const created = await maintainAuditMonths(client);
+      if (created > 0) log.info({ created }, 'tables for the months of the audit log were made');
+    } catch (error) {
+      if (!(error instanceof pg.DatabaseError)) throw error;
+      log.warn({ err: error }, 'tables for the months of the audit log were not made; the next try is in an hour');
     }
   }
 

@@ -98,7 +98,7 @@ const MONTHS = `
     $$ select (lpad(to_hex((date_part('epoch', month) * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid $$;
   comment on function audit_month_start is 'the first UUIDv7 of a month: what the months of the audit log are parted by';
 
-  create function audit_entry_maintain() returns table (created integer, strays bigint)
+  create function audit_entry_maintain() returns table (created integer)
     language plpgsql security definer set search_path = pg_catalog, public, pg_temp set lock_timeout = '250ms' as $$
   declare
     this_month timestamptz := date_trunc('month', clock_timestamp(), 'UTC');
@@ -123,7 +123,6 @@ const MONTHS = `
         execute function public.audit_refuse_change()', part || '_no_truncate', part);
       created := created + 1;
     end loop;
-    select count(*) into strays from public.audit_entry_rest r where r.at > clock_timestamp() - interval '10 minutes';
     return next;
   end $$;
   comment on function audit_entry_maintain is

@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest';
 import { evaluateAlerts, type Measurements } from '../../domain/alert.ts';
 
-const WELL: Measurements = { sealLagSeconds: 0, mailWaitingSeconds: 0, requests: 0, serverErrors: 0, lostWorkflows: 0 };
+const WELL: Measurements = {
+  ...{ sealLagSeconds: 0, mailWaitingSeconds: 0, requests: 0, serverErrors: 0, lostWorkflows: 0, strayEntries: 0 },
+};
 const firing = (measured: Partial<Measurements>) =>
   evaluateAlerts({ ...WELL, ...measured }).flatMap(({ name, firing: fires }) => (fires ? [name] : []));
 
@@ -18,6 +20,7 @@ test.each([
   [{ requests: 5, serverErrors: 5 }, ['server_errors']],
   [{ lostWorkflows: 10 }, []],
   [{ lostWorkflows: 11 }, ['lost_workflows']],
+  [{ strayEntries: 1 }, ['audit_months']],
   [{ sealLagSeconds: 31, lostWorkflows: 11 }, ['seal_lag', 'lost_workflows']],
 ])('%j fires %j', (measured, expected) => {
   expect(firing(measured)).toEqual(expected);
