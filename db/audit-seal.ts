@@ -2,6 +2,7 @@ import type { KeyObject } from 'node:crypto';
 import type { ClientBase } from 'pg';
 import { chainHash, genesisHash, leafHash } from '../security/audit-chain.ts';
 import { sealHmac } from '../security/audit-seal-mac.ts';
+import { completesTile, extendTree } from './audit-tree.ts';
 import { oneRow, type Tx } from './sql.ts';
 
 /** Entries sealed in one transaction at most: about 100 ms of work, so that a failing leader never blocks for long. */
@@ -82,6 +83,7 @@ export function createChainSealer({ auditKey, batchSize = BATCH_SIZE }: { auditK
     const more = found.length > pending.length;
     const isComplete = last === undefined || !more || BigInt(last.xid) >= current.xmax;
     const newEnd = await insertSeals(client, end, pending, state.now, isComplete ? current.snapshot : null);
+    if (completesTile(end.seq + 1, newEnd.seq + 1)) await extendTree(client, newEnd.seq + 1);
     pass = isComplete ? undefined : { ...current, after: { xid: last.xid, n: last.n } };
     return { outcome: 'sealed', count: pending.length, end: newEnd, more };
   }
@@ -173,6 +175,23 @@ export function createChainSealer({ auditKey, batchSize = BATCH_SIZE }: { auditK
           await insertSeals(client, endOf(state), remainder, state.now, null);
         }
         await client.query('commit');
+      } catch (error) {
+        await client.query('rollback').catch(() => {});
+        throw error;
+      }
+    },
+
+    /** One step of making the tree of a log that was sealed before it had one. @returns whether more is missing */
+    async growTree(client: ClientBase): Promise<boolean> {
+      await client.query('begin isolation level read committed');
+      try {
+        await client.query(`select pg_advisory_xact_lock(hashtextextended('tradeguard.audit-seal', 0))`);
+        const { rows: ends } = await client.query<{ seq: string }>(
+          'select seq from audit_seal order by seq desc limit 1',
+        );
+        const more = await extendTree(client, Number(ends[0]?.seq ?? -1) + 1);
+        await client.query('commit');
+        return more;
       } catch (error) {
         await client.query('rollback').catch(() => {});
         throw error;

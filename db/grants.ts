@@ -67,6 +67,7 @@ export const applicationGrants: Readonly<Record<string, string>> = {
   // Its months are reached through the table, and made by its function.
   audit_entry: 'select, insert (id, entry, entry_hmac, at, action, actor, subject, outcome, severity)',
   audit_seal: 'select, insert',
+  audit_tree_node: 'select, insert',
   audit_era: 'select',
   rate_limit: 'select, insert, update, delete',
   front_door_event: 'select, insert, update',

@@ -21,6 +21,7 @@ import { RuleSets } from './migrations/0017-rule-sets.ts';
 import { RuleSetLife } from './migrations/0018-rule-set-life.ts';
 import { NonceSpend } from './migrations/0019-nonce-spend.ts';
 import { AuditPartitions } from './migrations/0020-audit-partitions.ts';
+import { AuditTree } from './migrations/0021-audit-tree.ts';
 import { run } from './sql.ts';
 
 const migrations = [
@@ -44,6 +45,7 @@ const migrations = [
   RuleSetLife,
   NonceSpend,
   AuditPartitions,
+  AuditTree,
 ].map((migration) => ({
   name: new migration(undefined as never, undefined as never).name ?? migration.name,
   class: migration,

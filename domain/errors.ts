@@ -112,6 +112,7 @@ export const ERROR_MEANINGS = {
   rate_limited: 'rate_limited',
   tls_required: 'upgrade_required',
   verdict_pending: 'unavailable',
+  tree_behind: 'unavailable',
   database_unavailable: 'unavailable',
   keys_unavailable: 'unavailable',
   temporal_unavailable: 'unavailable',

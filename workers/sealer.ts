@@ -42,6 +42,7 @@ export function createSealer({ databaseUrl, auditKey, log, batchSize }: SealerOp
     const chain = createChainSealer({ auditKey, ...(batchSize === undefined ? {} : { batchSize }) });
     await chain.enterEra(client);
     let monthsAt = 0;
+    let isTreeBehind = true;
     let pollMs = BUSY_POLL_MS;
     let known = await chain.look(client);
     status.role = 'standby';
@@ -51,6 +52,7 @@ export function createSealer({ databaseUrl, auditKey, log, batchSize }: SealerOp
         monthsAt = performance.now() + MONTHS_EVERY_MS;
         await keepMonths(client);
       }
+      if (isTreeBehind) isTreeBehind = await chain.growTree(client);
       const seen = await chain.look(client);
       if (seen.seq < known.seq) {
         // Seals do not go away on their own; sealing goes on all the same, so that what follows has its evidence.

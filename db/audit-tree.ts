@@ -1,0 +1,182 @@
+import type { ClientBase } from 'pg';
+import { DomainError } from '../domain/errors.ts';
+import { genesisHash } from '../security/audit-chain.ts';
+import {
+  consistencyRanges,
+  foldSubtrees,
+  inclusionRanges,
+  type LeafRange,
+  nodeHash,
+  perfectSubtrees,
+  type Subtree,
+} from '../security/merkle.ts';
+import { row, rows, type Tx } from './sql.ts';
+
+/** Nodes are stored at every eighth level: one for 256 below, as in https://c2sp.org/tlog-tiles. */
+const TILE_LEVELS = 8;
+const TILE_WIDTH = 2 ** TILE_LEVELS;
+/** Tiles that one call makes at most: some 16,000 leaves, less than a tenth of a second. */
+const MAX_TILES = 64;
+
+/** Whether a log that grows from one size to the other completes a tile, so that {@link extendTree} has work. */
+export const completesTile = (from: number, to: number): boolean =>
+  Math.floor(to / TILE_WIDTH) > Math.floor(from / TILE_WIDTH);
+
+/**
+ * Stores the inner nodes of the tree that its leaves up to `size` complete and that are not there yet, to be called in
+ * the transaction that sealed them. What is there already is not looked at, so a repeat costs nothing; a log from before
+ * the tree is caught up with in steps.
+ *
+ * @param size number of sealed entries, which this transaction sees
+ * @returns whether more is missing
+ */
+export async function extendTree(client: ClientBase, size: number): Promise<boolean> {
+  let more = false;
+  for (let level = TILE_LEVELS; ; level += TILE_LEVELS) {
+    const complete = Math.floor(size / 2 ** level);
+    if (complete === 0) return more;
+    const { rows: found } = await client.query<{ next: string }>(
+      'select coalesce(max(index) + 1, 0) as next from audit_tree_node where level = $1',
+      [level],
+    );
+    const next = Number(found[0]?.next ?? 0);
+    const end = Math.min(complete, next + MAX_TILES);
+    // Levels above are made of these, and what is missing here is missing there.
+    if (next < complete) await storeNodes(client, level, next, end);
+    if (end < complete) more = true;
+  }
+}
+
+async function storeNodes(client: ClientBase, level: number, next: number, end: number): Promise<void> {
+  const below = { level: level - TILE_LEVELS, from: next * TILE_WIDTH, to: end * TILE_WIDTH };
+  const { rows: children } = await client.query<{ hash: Buffer }>(
+    below.level === 0 ? LEAVES : NODES,
+    below.level === 0 ? [below.from, below.to] : [below.from, below.to, below.level],
+  );
+  const indexes: number[] = [];
+  const hashes: Buffer[] = [];
+  for (let at = 0; at + TILE_WIDTH <= children.length; at += TILE_WIDTH) {
+    indexes.push(next + at / TILE_WIDTH);
+    hashes.push(perfectRoot(children.slice(at, at + TILE_WIDTH).map(({ hash }) => hash)));
+  }
+  await client.query(
+    `insert into audit_tree_node (level, index, hash)
+     select $1, n.index, n.hash from unnest($2::bigint[], $3::bytea[]) as n (index, hash)`,
+    [level, indexes, hashes],
+  );
+}
+
+const LEAVES = 'select leaf_hash as hash from audit_seal where seq >= $1 and seq < $2 order by seq';
+const NODES = 'select hash from audit_tree_node where index >= $1 and index < $2 and level = $3 order by index';
+
+/** The root of a perfect subtree of its leaves, a power of two. */
+function perfectRoot(leaves: readonly Buffer[]): Buffer {
+  let level = leaves;
+  while (level.length > 1) {
+    const above: Buffer[] = [];
+    for (let at = 0; at + 1 < level.length; at += 2) above.push(nodeHash(level[at] as Buffer, level[at + 1] as Buffer));
+    level = above;
+  }
+  return level[0] as Buffer;
+}
+
+/** Hashes of a log's tree; every tile is read once. */
+function createTreeReader(tx: Tx, size: number) {
+  const tiles = new Map<string, Promise<Buffer[]>>();
+
+  function tile(level: number, index: number): Promise<Buffer[]> {
+    const key = `${level}/${index}`;
+    const known = tiles.get(key);
+    if (known) return known;
+    const [from, to] = [index * TILE_WIDTH, Math.min((index + 1) * TILE_WIDTH, Math.floor(size / 2 ** level))];
+    const found = rows<{ hash: Buffer }>(tx, level === 0 ? LEAVES : NODES, level === 0 ? [from, to] : [from, to, level])
+      .then((children) => children.map(({ hash }) => hash))
+      .then((children) => {
+        // The sealer of an old log is still at it: a proof is not worth reading millions of leaves.
+        if (children.length !== to - from) throw new DomainError('tree_behind', TREE_BEHIND);
+        return children;
+      });
+    tiles.set(key, found);
+    return found;
+  }
+
+  async function subtree({ level, index }: Subtree): Promise<Buffer> {
+    const stored = level - (level % TILE_LEVELS);
+    const width = 2 ** (level - stored);
+    const first = index * width;
+    const children = await tile(stored, Math.floor(first / TILE_WIDTH));
+    return perfectRoot(children.slice(first % TILE_WIDTH, (first % TILE_WIDTH) + width));
+  }
+
+  async function hashesOf({ begin, end }: LeafRange): Promise<Buffer[]> {
+    const found: Buffer[] = [];
+    for (const part of perfectSubtrees(begin, end)) found.push(await subtree(part));
+    return found;
+  }
+
+  return { hashesOf, hashOf: async (range: LeafRange): Promise<Buffer> => foldSubtrees(await hashesOf(range)) };
+}
+
+const TREE_BEHIND = 'The tree of the audit log is still being made. Try again in a minute.';
+
+/** Number of sealed entries. */
+export async function sealedSize(tx: Tx): Promise<number> {
+  const last = await row<{ seq: string }>(tx, 'select seq from audit_seal order by seq desc limit 1');
+  return Number(last?.seq ?? -1) + 1;
+}
+
+/** The Merkle root of the first `size` entries. @throws DomainError `tree_behind` or `not_found` */
+export async function rootAt(tx: Tx, size: number): Promise<Buffer> {
+  await assertSealed(tx, size);
+  return createTreeReader(tx, size).hashOf({ begin: 0, end: size });
+}
+
+/** The hashes of the perfect subtrees of the first `size` entries. @throws DomainError `tree_behind` or `not_found` */
+export async function compactRangeAt(tx: Tx, size: number): Promise<Buffer[]> {
+  await assertSealed(tx, size);
+  return createTreeReader(tx, size).hashesOf({ begin: 0, end: size });
+}
+
+/** The chain hash of the last of the first `size` entries; the genesis for none. @throws DomainError `not_found` */
+export async function headAt(tx: Tx, size: number): Promise<Buffer> {
+  const found =
+    size === 0
+      ? await row<{ origin: string }>(tx, 'select origin from audit_log_origin')
+      : await row<{ hash: Buffer }>(tx, 'select hash from audit_seal where seq = $1', [size - 1]);
+  if (found === undefined) throw new DomainError('not_found', `The audit log has no ${size} sealed entries.`);
+  return 'hash' in found ? found.hash : genesisHash(found.origin);
+}
+
+/**
+ * Shows that an entry is in the tree of the first `size` entries (RFC 9162 section 2.1.3).
+ *
+ * @throws DomainError `tree_behind`, or `not_found` when there is no such entry below that size
+ */
+export async function inclusionProof(tx: Tx, { index, size }: { index: number; size: number }): Promise<Buffer[]> {
+  if (index >= size) throw new DomainError('not_found', `Entry ${index} is not among the first ${size}.`);
+  await assertSealed(tx, size);
+  return hashesOfRanges(createTreeReader(tx, size), inclusionRanges(index, size));
+}
+
+/**
+ * Shows that the tree of the first `to` entries continues that of the first `from` (RFC 9162 section 2.1.4).
+ *
+ * @throws DomainError `tree_behind`, or `not_found` when the sizes are not 1 <= from <= to <= sealed entries
+ */
+export async function consistencyProof(tx: Tx, { from, to }: { from: number; to: number }): Promise<Buffer[]> {
+  if (from < 1 || from > to) throw new DomainError('not_found', `There is no proof from ${from} to ${to} entries.`);
+  await assertSealed(tx, to);
+  return hashesOfRanges(createTreeReader(tx, to), consistencyRanges(from, to));
+}
+
+async function hashesOfRanges(reader: ReturnType<typeof createTreeReader>, ranges: LeafRange[]): Promise<Buffer[]> {
+  const proof: Buffer[] = [];
+  for (const range of ranges) proof.push(await reader.hashOf(range));
+  return proof;
+}
+
+async function assertSealed(tx: Tx, size: number): Promise<void> {
+  if (size > (await sealedSize(tx))) {
+    throw new DomainError('not_found', `The audit log has no ${size} sealed entries.`);
+  }
+}
