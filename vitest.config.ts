@@ -1,7 +1,13 @@
 import { defineConfig } from 'vitest/config';
 
 /** Tests of pure code need no servers; those that start servers of their own must not meet shared ones. */
-const PURE = ['test/domain/**/*.test.ts', 'test/security/**/*.test.ts', 'test/spec/**/*.test.ts', 'test/*.test.ts'];
+const PURE = [
+  'test/domain/**/*.test.ts',
+  'test/security/**/*.test.ts',
+  'test/spec/**/*.test.ts',
+  'test/verifier/**/*.test.ts',
+  'test/*.test.ts',
+];
 const OWN_SERVERS = [
   'test/platform/**/*.test.ts',
   'test/cli/**/*.test.ts',

@@ -70,6 +70,8 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   },
   client: { values: ['client'], types: ['api', 'domain'], packages: [/^node:/] },
   web: { values: ['web', 'client'], types: ['api', 'domain'], packages: ANY, notPackages: WORKER_PACKAGES },
+  // An implementation of its own: what checks the server must not err with it.
+  verifier: { values: ['verifier'], packages: [/^node:/] },
   cli: { values: [''], packages: ANY },
   bench: { values: [''], packages: ANY },
   test: { values: [''], packages: ANY },
@@ -267,6 +269,8 @@ describe('the check itself', () => {
     ['api/a.ts', 'x;\n'.repeat(MAX_LINES + 1)],
     ['lib/a.ts', ''],
     ['stray/a.ts', ''],
+    ['verifier/a.ts', from('../security/audit-chain.ts')],
+    ['verifier/a.ts', from('canonicalize')],
   ])('finds fault with %s holding %j', (path, source) => {
     expect(violations(path, source)).toHaveLength(1);
   });
