@@ -16,7 +16,8 @@ export function parseCanonical(text: string): Json | undefined {
   } catch {
     return undefined;
   }
-  const shape = walk(value, 0);
+  // What a string must not hold can only come from an escape, once the text itself is well-formed.
+  const shape = walk(value, 0, !text.isWellFormed() || text.includes('\\u'));
   if (shape === 'refused') return undefined;
   // JSON.stringify writes strings and numbers as RFC 8785 wants them. Only its order of keys may differ: that of the text,
   // but for keys that look like array indices.
@@ -33,8 +34,8 @@ export function canonical(value: Json): string {
   return `{${members.join(',')}}`;
 }
 
-function walk(value: Json, depth: number): 'sorted' | 'unsorted' | 'refused' {
-  if (typeof value === 'string') return isText(value) ? 'sorted' : 'refused';
+function walk(value: Json, depth: number, isSuspect: boolean): 'sorted' | 'unsorted' | 'refused' {
+  if (typeof value === 'string') return isSuspect && !isText(value) ? 'refused' : 'sorted';
   if (typeof value === 'number') {
     if (!Number.isFinite(value)) return 'refused';
     return Number.isInteger(value) && !Number.isSafeInteger(value) ? 'refused' : 'sorted';
@@ -44,7 +45,7 @@ function walk(value: Json, depth: number): 'sorted' | 'unsorted' | 'refused' {
   let found: 'sorted' | 'unsorted' = 'sorted';
   if (Array.isArray(value)) {
     for (const item of value) {
-      const inner = walk(item, depth + 1);
+      const inner = walk(item, depth + 1, isSuspect);
       if (inner === 'refused') return inner;
       if (inner === 'unsorted') found = inner;
     }
@@ -52,10 +53,10 @@ function walk(value: Json, depth: number): 'sorted' | 'unsorted' | 'refused' {
   }
   let before: string | undefined;
   for (const key of Object.keys(value)) {
-    if (!isText(key)) return 'refused';
+    if (isSuspect && !isText(key)) return 'refused';
     if (before !== undefined && before > key) found = 'unsorted';
     before = key;
-    const inner = walk(value[key] as Json, depth + 1);
+    const inner = walk(value[key] as Json, depth + 1, isSuspect);
     if (inner === 'refused') return inner;
     if (inner === 'unsorted') found = inner;
   }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, describe, expect, it } from 'vitest';
-import { AUDIT_KEY, checkpoint, entryText, log, type Row, rechain, signer, writeExport } from './export-fixture.ts';
+import { AUDIT_KEY, checkpoint, entryText, log, type Row, signer, writeExport } from './export-fixture.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const folder = mkdtempSync(join(tmpdir(), 'tradeguard-verifier-'));
