@@ -1,33 +1,35 @@
 /** Kinds of attack, as the server's own verification names them, and what can be wrong with an export itself. */
-export type Reason =
-  | 'entry_changed'
-  | 'column_changed'
-  | 'entry_deleted'
-  | 'entry_inserted'
-  | 'entries_swapped'
-  | 'sequence_gap'
-  | 'tail_truncated'
-  | 'tail_rewritten'
-  | 'history_rewritten'
-  | 'entry_forged'
-  | 'seal_forged'
-  | 'changed_before_sealing'
-  | 'restored_without_tail'
-  | 'foreign_checkpoint'
-  | 'checkpoint_forged'
-  | 'sealed_twice'
-  | 'tree_changed'
-  | 'not_canonical'
-  | 'head_mismatch'
-  | 'proof_invalid'
-  | 'manifest_forged'
-  | 'wrong_key'
-  | 'file_changed'
-  | 'file_missing'
-  | 'file_unexpected'
-  | 'foreign_export'
-  | 'range_missing'
-  | 'malformed';
+export const REASONS = [
+  'entry_changed',
+  'column_changed',
+  'entry_deleted',
+  'entry_inserted',
+  'entries_swapped',
+  'sequence_gap',
+  'tail_truncated',
+  'tail_rewritten',
+  'history_rewritten',
+  'entry_forged',
+  'seal_forged',
+  'changed_before_sealing',
+  'restored_without_tail',
+  'foreign_checkpoint',
+  'checkpoint_forged',
+  'sealed_twice',
+  'tree_changed',
+  'not_canonical',
+  'head_mismatch',
+  'proof_invalid',
+  'manifest_forged',
+  'wrong_key',
+  'file_changed',
+  'file_missing',
+  'file_unexpected',
+  'foreign_export',
+  'range_missing',
+  'malformed',
+] as const;
+export type Reason = (typeof REASONS)[number];
 
 export interface Finding {
   /** Of what the exporter found: his words, whatever they are. */
