@@ -21,19 +21,21 @@ const FORM =
 export function parseCheckpoint(text: string): Checkpoint | null {
   const match = FORM.exec(text);
   if (match === null) return null;
-  const [, origin = '', size, root, head, time = '', fork, kept, lost] = match;
+  const [, origin = '', size, root, head, time = '', number, kept, lost] = match;
   const checkpoint: Checkpoint = {
     origin,
     size: decimal(size),
     root: hex(root),
     head: hex(head),
     time,
-    fork: fork === undefined ? 0 : decimal(fork),
-    restored: fork === undefined ? null : { kept: decimal(kept), lost: decimal(lost) },
+    fork: number === undefined ? 0 : decimal(number),
+    restored: number === undefined ? null : { kept: decimal(kept), lost: decimal(lost) },
   };
   const numbers = [checkpoint.size, checkpoint.fork, checkpoint.restored?.kept ?? 0, checkpoint.restored?.lost ?? 0];
   if (numbers.some((number) => !Number.isSafeInteger(number)) || !TIME.test(time)) return null;
-  if (checkpoint.restored !== null && checkpoint.fork === 0) return null;
+  const { restored, fork } = checkpoint;
+  if (restored !== null && (fork === 0 || restored.kept >= restored.lost || restored.kept > checkpoint.size))
+    return null;
   return checkpoint.root === '' || checkpoint.head === '' ? null : checkpoint;
 }
 
