@@ -6,7 +6,7 @@ import type { Forks } from './points.ts';
 import type { Pool } from './pool.ts';
 
 /** Places that are told one by one; what is beyond is counted. */
-const MAX_DIAGNOSED = 64;
+export const MAX_DIAGNOSED = 64;
 /** Lines that are read again before and behind a place. */
 const BEFORE = 2;
 const BEHIND = 2;

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { type Chain, type ChainFolder, readChain } from './chain.ts';
 import { createEntryCheck } from './check-entry.ts';
-import { diagnose } from './diagnose.ts';
+import { diagnose, MAX_DIAGNOSED } from './diagnose.ts';
 import { checkEvidence, type EvidenceFolder } from './evidence.ts';
 import { type Finding, finding, inOrder } from './finding.ts';
 import { type Folder, openFolder } from './folder.ts';
@@ -105,7 +105,7 @@ export async function verify(options: VerifyOptions): Promise<Verdict> {
     firstInvalidSeq: first?.seq ?? null,
     detail: first?.detail ?? null,
     findings: ordered,
-    notes: [...notes, ...uncovered(read.chains, [...read.agreed])],
+    notes: [...notes, ...read.chains.flatMap(unnamed), ...uncovered(read.chains, [...read.agreed])],
     origin,
     exports: own.map(({ dir, manifest }) => exportOf(dir, manifest as NonNullable<Folder['manifest']>)),
     entries,
@@ -200,6 +200,12 @@ function claims(folders: readonly Folder[], auditKeys: readonly string[]): Findi
     }
     return found;
   });
+}
+
+/** That there is more than was looked at one by one. */
+function unnamed({ anomalous, folder }: Chain): string[] {
+  if (anomalous <= MAX_DIAGNOSED) return [];
+  return [`${anomalous} lines of ${folder.dir} are wrong in something; the first ${MAX_DIAGNOSED} were named.`];
 }
 
 function exportOf(dir: string, manifest: NonNullable<Folder['manifest']>): Verdict['exports'][number] {

@@ -18,7 +18,7 @@ export async function verdictOn(rows: readonly Row[], options: ExportOptions = {
   exports += 1;
   const dir = writeExport(join(folder, String(exports)), rows, options);
   const pinned = [parseVerifierKey(signer().vkey)].filter((key) => key !== null);
-  return verify({ dirs: [dir], pinned, auditKeys: [], checkpoints: null, threads: 2, ...over });
+  return verify({ dirs: [dir], pinned, auditKeys: [], checkpoints: null, threads: 1, ...over });
 }
 
 export const LENGTH = 40;

@@ -6,7 +6,7 @@ describe('a sound log', () => {
   it.each([
     ['without the audit key', {}],
     ['with it', WITH_KEY],
-    ['on one thread', { threads: 1 }],
+    ['on several threads', { threads: 3 }],
   ])('is sound %s', async (_, over) => {
     const verdict = await verdictOn(before, { checkpoints }, over);
     expect(verdict.findings).toEqual([]);
@@ -177,6 +177,17 @@ describe('attacks on entries', () => {
       const { reason, firstInvalidSeq } = await verdictOn(rows, { checkpoints });
       expect([reason, firstInvalidSeq], text).toEqual(['not_canonical', LENGTH]);
     }
+  });
+
+  it('a log of another key: the first of each kind is named, the others are counted', async () => {
+    const rows = log(100);
+    rechain(rows, 10, Buffer.alloc(32, 1));
+    const { findings, notes } = await verdictOn(rows, { perFile: 128 }, WITH_KEY);
+    expect(findings.map(({ reason, seq }) => [reason, seq])).toEqual([
+      ['entry_forged', 10],
+      ['seal_forged', 10],
+    ]);
+    expect(notes).toEqual([expect.stringMatching(/^90 lines of .* the first 64 were named\.$/)]);
   });
 
   it('two attacks are told of both', async () => {

@@ -1,5 +1,6 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { appendFileSync, cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -111,11 +112,15 @@ describe('the command', () => {
   it('ends with 130 when it is interrupted', async () => {
     const dir = join(folder, 'long');
     cpSync(sound, dir, { recursive: true });
-    const long = gzipSync(Buffer.alloc(64 * 1024 * 1024, ' '));
+    const long = gzipSync(Buffer.alloc(64 * 1024 * 1024, `${' '.repeat(99)}\n`));
     for (let part = 0; part < 64; part += 1) appendFileSync(join(dir, 'entries/entries-000000000000.ndjson.gz'), long);
-    const child = spawn(process.execPath, [join(alone, 'main.ts'), dir, '--threads', '1']);
+    const key = join(folder, 'key-from-a-pipe');
+    execFileSync('mkfifo', [key]);
+    const child = spawn(process.execPath, [join(alone, 'main.ts'), dir, '--threads', '1', '--key', key]);
     const ended = new Promise((resolve) => child.on('close', (code) => resolve(code)));
-    setTimeout(() => child.kill('SIGINT'), 700);
+    // Opens when the program reads its key: it has begun.
+    await writeFile(key, signer().vkey);
+    setTimeout(() => child.kill('SIGINT'), 300);
     expect(await ended).toBe(130);
   });
 });

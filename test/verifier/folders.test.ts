@@ -39,7 +39,7 @@ function fresh(): string {
 const pinned = (seed = 1): Verifier[] => [parseVerifierKey(signer(seed).vkey)].filter((key) => key !== null);
 
 const check = (dirs: string | string[], over: Partial<VerifyOptions> = {}) =>
-  verify({ dirs: [dirs].flat(), pinned: pinned(), auditKeys: [], checkpoints: null, threads: 2, ...over });
+  verify({ dirs: [dirs].flat(), pinned: pinned(), auditKeys: [], checkpoints: null, threads: 1, ...over });
 
 const rows = log(40);
 const all = [8, 13, 32, 40].map((size) => checkpoint(rows, size));
