@@ -20,6 +20,12 @@ export class AuditPartitions extends Migration {
 
 /** What there is becomes the first partition, without a copy. */
 const PAST = `
+  create or replace function audit_refuse_change() returns trigger language plpgsql as $$
+  begin
+    -- A month is part of its table, whose name people know.
+    raise exception '% is append-only: % is refused', regexp_replace(tg_table_name, '^audit_entry_.*', 'audit_entry'), tg_op
+      using errcode = 'insufficient_privilege';
+  end $$;
   drop trigger audit_entry_append_only on audit_entry;
   drop trigger audit_entry_no_truncate on audit_entry;
   alter table audit_entry rename to audit_entry_past;
