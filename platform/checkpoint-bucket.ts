@@ -13,22 +13,18 @@ import { createS3Client, type S3Settings } from './s3-client.ts';
 export function createCheckpointBucket(settings: S3Settings & { readonly retention: number }): CheckpointPlace {
   const s3 = createS3Client(settings);
 
-  /** The first version of every name. */
-  async function firstVersions(signal?: AbortSignal): Promise<Map<string, string>> {
+  /** The first version of each name that begins with `start`. */
+  async function firstVersions(start: string, signal?: AbortSignal): Promise<Map<string, string>> {
     const first = new Map<string, string>();
     // Newest first within a key: the last one that is seen stays.
-    for (const { key, versionId } of await s3.listVersions(signal)) {
+    for (const { key, versionId } of await s3.listVersions(start, signal)) {
       if (CHECKPOINT_FILE.test(key)) first.set(key, versionId);
     }
     return first;
   }
 
-  /** Versions never change, so a name that was found once is not looked for again. */
-  let known = new Map<string, string>();
-
   async function read(name: string, signal?: AbortSignal): Promise<string | undefined> {
-    if (!known.has(name)) known = await firstVersions(signal);
-    const version = known.get(name);
+    const version = (await firstVersions(name, signal)).get(name);
     const stored = version === undefined ? undefined : await s3.get(name, signal, version);
     return stored && text(stored);
   }
@@ -38,8 +34,7 @@ export function createCheckpointBucket(settings: S3Settings & { readonly retenti
     read,
 
     async list(signal) {
-      known = await firstVersions(signal);
-      return [...known.keys()].sort();
+      return [...(await firstVersions('', signal)).keys()].sort();
     },
 
     async publish(name, content, signal) {

@@ -169,13 +169,13 @@ export function createS3Client(settings: S3Settings, { partBytes = MIN_PART_BYTE
       return response.status === 404 ? undefined : Number(response.headers.get('content-length'));
     },
 
-    /** Every version of every object below the prefix that was ever stored; by key, the newest of a key first. */
-    async listVersions(signal?: AbortSignal): Promise<ObjectVersion[]> {
+    /** Every stored version of the objects whose keys begin with `start`; by key, the newest of a key first. */
+    async listVersions(start = '', signal?: AbortSignal): Promise<ObjectVersion[]> {
       const found: ObjectVersion[] = [];
       for (let marker: string | undefined = '', version = ''; marker !== undefined; ) {
         const url = new URL(bucketUrl);
         url.searchParams.set('versions', '');
-        url.searchParams.set('prefix', prefix);
+        url.searchParams.set('prefix', `${prefix}${start}`);
         if (marker !== '') url.searchParams.set('key-marker', marker);
         if (version !== '') url.searchParams.set('version-id-marker', version);
         const xml = await (await send('GET', url, { signal })).text();
