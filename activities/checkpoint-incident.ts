@@ -28,6 +28,13 @@ export function reportRefusal(
       [SUBJECT, reason, name],
     );
     if (known !== undefined) return [];
+    await audit.append(tx, {
+      action: 'audit.checkpoint_refused',
+      actor: { kind: 'system' },
+      subject: { kind: 'audit_log', id: SUBJECT },
+      outcome: 'failure',
+      details: { reason, name, place, publishedSize, size },
+    });
     const { incidentId, opened, raised, severity } = await openIncident(
       tx,
       { audit },
