@@ -19,6 +19,8 @@ export interface RestoreRequest {
   auditKey: KeyObject;
   /** Opens the places of checkpoints for the restored log. */
   publisherFor: (db: Database) => CheckpointPublisher;
+  /** Of the database that the installation works with. */
+  installationUrl: string;
   backupId: string;
   /** Of the role that will own everything; the database in it is the target. */
   targetUrl: string;
@@ -45,6 +47,8 @@ export type RestoredLog =
   /** Published entries from `kept` on are lost: accepted, because this restore was asked for. */
   | { status: 'accepted'; fork: number; kept: number; lost: number }
   | Pick<Refusal, 'status' | 'reason'>
+  /** It lies beside the installation's database, whose log goes on: nothing was accepted or published for it. */
+  | { status: 'apart' }
   /** The places of checkpoints did not answer: it is still to be done. */
   | { status: 'unknown'; reason: string };
 
@@ -127,6 +131,15 @@ interface Filled {
   restoredSize: number;
 }
 
+/** Which database an address leads to, whatever it is called on the way. */
+const identityOf = (url: string): Promise<string> =>
+  withClient(url, async (client) => {
+    const { rows } = await client.query<{ id: string }>(
+      `select system_identifier || '/' || current_database() as id from pg_control_system()`,
+    );
+    return rows[0]?.id ?? '';
+  });
+
 const sealedIn = (url: string): Promise<number> =>
   withClient(url, async (client) => {
     const { rows } = await client.query<{ size: string }>('select coalesce(max(seq) + 1, 0) as size from audit_seal');
@@ -135,7 +148,9 @@ const sealedIn = (url: string): Promise<number> =>
 
 /** Seals what is left and holds the log against what is published of it. The restore is good whatever comes of it. */
 async function settle(request: RestoreRequest, url: string, restoredSize: number): Promise<RestoredLog> {
-  const { audit, auditKey, backupId, publisherFor } = request;
+  const { audit, auditKey, backupId, publisherFor, installationUrl } = request;
+  // A fork that a copy for a look began would contradict the log of the installation.
+  if ((await identityOf(url)) !== (await identityOf(installationUrl).catch(() => null))) return { status: 'apart' };
   const db = await createOrm({ databaseUrl: url, poolMax: 2, applicationName: 'tradeguard-restore' });
   try {
     const acceptance = await acceptRestore(

@@ -223,6 +223,7 @@ async function restore(tools: Tools, which: string, flags: RestoreFlags): Promis
     runner,
     audit,
     auditKey,
+    installationUrl: config.databaseUrl,
     publisherFor: (db) => openCheckpointPublisher({ db, audit, auditKey, settings, log: quiet }),
     backupId: await idOf(runner, which),
     targetUrl: target.href,
@@ -241,7 +242,7 @@ async function restore(tools: Tools, which: string, flags: RestoreFlags): Promis
       setAside,
       auditLog: log,
     },
-    `Restored the state of ${manifest.createdAt} into ${target.pathname.slice(1)}.${aside}${standingOf(log)}`,
+    `Restored the state of ${manifest.createdAt} into ${target.pathname.slice(1)}.${aside}${await standingOf(log)}`,
   );
 }
 
@@ -279,15 +280,16 @@ function sizeOf({ file, tables }: BackupManifest): string {
 }
 
 /** What became of the audit log, where that needs to be said. */
-function standingOf(log: RestoredLog): string {
+async function standingOf(log: RestoredLog): Promise<string> {
   if (log.status === 'whole') return '';
-  if (log.status === 'accepted') {
-    return `\nLOST: the audit entries ${log.kept} to ${log.lost - 1} were published and are not in this backup. The log goes on as fork ${log.fork} from entry ${log.kept}.`;
-  }
+  if (log.status === 'accepted') return `\n${(await import('./audit-checkpoint.ts')).lossOf(log)}`;
   if (log.status === 'refused') {
     return `\nThe restored audit log contradicts what is published of it: ${log.reason}. See docs/INCIDENT_RESPONSE.md, "Audit violation".`;
   }
-  return `\nThe restored audit log was not held against what is published of it (${log.reason}). Do it before the start: tradeguard audit accept-restore --reason TEXT`;
+  const how = 'tradeguard audit accept-restore --reason TEXT';
+  return log.status === 'apart'
+    ? `\nIt is not the database of this installation: its audit log was not held against the published checkpoints. Before it becomes that: ${how}`
+    : `\nIts audit log was not held against the published checkpoints (${log.reason}). Before the start: ${how}`;
 }
 
 const quiet = { info: () => {}, warn: () => {} };
