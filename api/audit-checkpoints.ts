@@ -8,6 +8,7 @@ import {
 import { auditOrigin } from '../db/audit-search.ts';
 import { iso } from '../db/sql.ts';
 import { DomainError } from '../domain/errors.ts';
+import { checkpointName } from '../security/checkpoint.ts';
 import { uuidV7 } from '../security/uuid.ts';
 import { pageQuery } from './cursor.ts';
 import type { ApiDeps } from './deps.ts';
@@ -130,7 +131,7 @@ const traceOf = (context: RouteContext) => ({
 
 function viewOf({ fork, size, root, head, note, key, at }: StoredCheckpoint): z.input<typeof checkpointSchema> {
   return {
-    name: `${String(fork).padStart(4, '0')}-${String(size).padStart(20, '0')}.txt`,
+    name: checkpointName({ fork, size }),
     ...{ fork, size, root: root.toString('hex'), head: head.toString('hex'), time: iso(at), key, note },
   };
 }
