@@ -1,6 +1,6 @@
 import { Context } from '@temporalio/activity';
-import { strayAuditEntries } from '../db/audit-months.ts';
 import { checkpointHealth } from '../db/audit-checkpoints.ts';
+import { strayAuditEntries } from '../db/audit-months.ts';
 import { lockIncident, openIncident, resolveLockedIncident } from '../db/incidents.ts';
 import { readBacklog, recentlyLostWorkflows, recentRequests } from '../db/operations.ts';
 import { row, type Tx } from '../db/sql.ts';

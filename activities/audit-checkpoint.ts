@@ -1,6 +1,7 @@
-import { Context } from '@temporalio/activity';
+import { ApplicationFailure, Context } from '@temporalio/activity';
 import type { CheckpointTrigger } from '../db/audit-checkpoints.ts';
 import { readBackupRun } from '../db/backups.ts';
+import { isDomainError } from '../domain/errors.ts';
 import { checkpointName } from '../security/checkpoint.ts';
 import type { AuditCheckpointResult, FollowUps } from '../workflows/contract.ts';
 import { reportRefusal } from './checkpoint-incident.ts';
@@ -30,13 +31,21 @@ export function createCheckpointActivities({ db, audit, checkpoints }: ActivityD
     async publishAuditCheckpoint({ trigger, backupId }: CheckpointRequest): Promise<CheckpointReport> {
       const { info, cancellationSignal: signal } = Context.current();
       const covering = await coveringOf(backupId);
-      const outcome = await checkpoints.publish({ trigger, covering, signal });
+      const outcome = await checkpoints.publish({ trigger, covering, signal }).catch((error) => {
+        throw laterIfBehind(error);
+      });
       if (outcome.status !== 'refused') return { ...resultOf(outcome), incidents: [] };
       const occasion = `${info.workflowExecution?.workflowId ?? 'audit-checkpoint'}:${info.workflowExecution?.runId}`;
       const incidents = await db.transaction((tx) => reportRefusal(tx, { audit }, outcome, occasion));
       return { ...resultOf(outcome), incidents };
     },
   };
+}
+
+/** A tree that is still being made after an update is ready in a minute: the one refusal that a repeat mends. */
+function laterIfBehind(error: unknown): unknown {
+  if (!isDomainError(error) || error.code !== 'tree_behind') return error;
+  return ApplicationFailure.retryable(error.detail, error.code);
 }
 
 function resultOf(outcome: PublishOutcome): AuditCheckpointResult {

@@ -1,4 +1,5 @@
-import { createHash, createPublicKey, type KeyObject, verify } from 'node:crypto';
+import { type KeyObject, verify } from 'node:crypto';
+import { noteKeyId, publicKeyOf } from './signed-note.ts';
 
 /** A witness as its verifier key names it. */
 export interface Witness {
@@ -10,7 +11,6 @@ export interface Witness {
 
 /** Signature type of a timestamped Ed25519 cosignature. */
 const COSIGNATURE_V1 = 0x04;
-const SPKI_ED25519 = Buffer.from('302a300506032b6570032100', 'hex');
 
 /**
  * Reads the verifier key of a witness, `name+hash+base64(0x04 || public key)`: https://c2sp.org/tlog-cosignature.
@@ -23,28 +23,14 @@ export function parseWitnessKey(vkey: string): Witness {
   if (key.length !== 33 || key[0] !== COSIGNATURE_V1) {
     throw new Error('the verifier key of the witness is not one of cosignature/v1 (Ed25519)');
   }
-  const keyId = witnessKeyId(name, key.subarray(1));
+  const raw = key.subarray(1);
+  const keyId = noteKeyId(name, COSIGNATURE_V1, raw);
   if (keyId.toString('hex') !== hash) throw new Error('the verifier key of the witness does not match its own hash');
-  const publicKey = createPublicKey({
-    key: Buffer.concat([SPKI_ED25519, key.subarray(1)]),
-    format: 'der',
-    type: 'spki',
-  });
-  return { name, keyId, publicKey };
-}
-
-/** First 4 bytes of SHA-256(name || LF || 0x04 || public key). */
-export function witnessKeyId(name: string, publicKey: Uint8Array): Buffer {
-  return createHash('sha256')
-    .update(`${name}\n`)
-    .update(Buffer.from([COSIGNATURE_V1]))
-    .update(publicKey)
-    .digest()
-    .subarray(0, 4);
+  return { name, keyId, publicKey: publicKeyOf(raw) };
 }
 
 /** What a witness signs: when it saw the checkpoint, then the note's text with its last line break. */
-export function cosignedMessage(text: string, seconds: bigint): Buffer {
+function cosignedMessage(text: string, seconds: bigint): Buffer {
   return Buffer.from(`cosignature/v1\ntime ${seconds}\n${text}`);
 }
 
