@@ -12,6 +12,7 @@ import type { WorkflowRegistry } from '../temporal/workflow-registry.ts';
 import type { TaskQueues } from '../workflows/contract.ts';
 import type { BacktestRunner } from './backtest-runner.ts';
 import type { BackupRunner } from './backup-runner.ts';
+import type { CheckpointPublisher } from './checkpoint-publisher.ts';
 
 /** Everything the activities are handed by workers/main.ts; nothing below reads the environment. */
 export interface ActivityDeps {
@@ -33,6 +34,7 @@ export interface ActivityDeps {
   publicOrigin: string;
   queues: TaskQueues;
   backups: BackupRunner;
+  checkpoints: CheckpointPublisher;
   backtests: BacktestRunner;
   breaker: BreakerSettings;
   production: boolean;

@@ -1,5 +1,6 @@
 import { createAlertActivities } from './alerts.ts';
 import { createAuditActivities } from './audit.ts';
+import { createCheckpointActivities } from './audit-checkpoint.ts';
 import { createBacktestActivities } from './backtest.ts';
 import { createBackupActivities } from './backup.ts';
 import { createBreakerActivities } from './breaker.ts';
@@ -21,6 +22,7 @@ export function createActivities(deps: ActivityDeps) {
   return {
     ...createAlertActivities(deps),
     ...createAuditActivities(deps),
+    ...createCheckpointActivities(deps),
     ...createBacktestActivities(deps),
     ...createBackupActivities(deps),
     ...createBreakerActivities(deps),

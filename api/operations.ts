@@ -48,6 +48,12 @@ const performanceStats = z.object({
     held: count,
     steppingUp: count,
     unresolvedIncidents: count,
+    checkpointSeconds: z
+      .number()
+      .nullable()
+      .describe('Age of the last checkpoint of the audit log; null before the first'),
+    checkpointWaitingSeconds: z.number(),
+    checkpointFailures: count,
   }),
   errors: z
     .array(

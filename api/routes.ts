@@ -1,5 +1,6 @@
 import { createAccountRoutes } from './accounts.ts';
 import { createAppealRoutes } from './appeals.ts';
+import { createAuditCheckpointRoutes } from './audit-checkpoints.ts';
 import { createAuditLogRoutes } from './audit-logs.ts';
 import { createBacktestRoutes } from './backtests.ts';
 import { createBackupRoutes } from './backups.ts';
@@ -50,6 +51,7 @@ export function createRoutes(deps: ApiDeps): Route[] {
   const routes: Route[] = [
     ...createAccountRoutes(deps),
     ...createAppealRoutes(deps),
+    ...createAuditCheckpointRoutes(deps),
     ...createAuditLogRoutes(deps),
     ...createBacktestRoutes(deps),
     ...createBackupRoutes(deps),

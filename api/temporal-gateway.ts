@@ -249,6 +249,20 @@ export function createTemporalGateway({ temporal, queues, verdictTimeoutMs }: Ga
         ),
       ),
 
+    /** Publishes a checkpoint of the audit log as `audit-checkpoint:{requestId}`, and waits for what comes of it. */
+    publishAuditCheckpoint: (requestId: string): Promise<contract.AuditCheckpointResult> =>
+      bounded(async () => {
+        const input: contract.AuditCheckpointInput = { trigger: 'request' };
+        return workflow.execute('auditCheckpoint', {
+          workflowId: workflowIds.auditCheckpoint(requestId),
+          taskQueue: queues.background,
+          args: [input],
+          workflowIdConflictPolicy: 'USE_EXISTING',
+          workflowIdReusePolicy: 'REJECT_DUPLICATE',
+          staticSummary: 'Checkpoint of the audit log',
+        });
+      }),
+
     /** Starts `backtest:{backtestId}`; its row tells how it goes. */
     startBacktest: (backtestId: string): Promise<void> =>
       bounded(async () => {

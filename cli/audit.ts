@@ -1,6 +1,7 @@
 import { SingleBar } from 'cli-progress';
 import type { Command } from 'commander';
 import type { Verification } from '../db/audit-verify.ts';
+import { registerAuditCheckpoint } from './audit-checkpoint.ts';
 
 interface VerifyFlags {
   readonly dataDir: string;
@@ -16,6 +17,7 @@ export function registerAudit(program: Command): void {
     .option('--data-dir <folder>', 'of an installation that runs on this machine', process.env.DATA_DIR || '.data')
     .option('--json', 'print the result as JSON')
     .action(verify);
+  registerAuditCheckpoint(audit);
 }
 
 async function verify(flags: VerifyFlags): Promise<void> {

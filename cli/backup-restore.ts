@@ -1,16 +1,26 @@
+import type { KeyObject } from 'node:crypto';
 import pg from 'pg';
 import type { BackupRunner } from '../activities/backup-runner.ts';
+import { reasonOf } from '../activities/checkpoint-places.ts';
+import type { CheckpointPublisher, Refusal } from '../activities/checkpoint-publisher.ts';
+import { acceptRestore } from '../activities/checkpoint-restore.ts';
 import type { AuditLog } from '../db/audit.ts';
 import { censusOf, countTables } from '../db/backup-census.ts';
 import { recordRestored } from '../db/backups.ts';
 import { migrate } from '../db/migrate.ts';
-import { createOrm } from '../db/orm.ts';
+import { createOrm, type Database } from '../db/orm.ts';
 import { BackupError } from '../domain/backup.ts';
 import type { BackupManifest } from '../platform/backup-manifest.ts';
+import { sealLog } from './seal-log.ts';
 
 export interface RestoreRequest {
   runner: BackupRunner;
   audit: AuditLog;
+  auditKey: KeyObject;
+  /** Opens the places of checkpoints for the restored log. */
+  publisherFor: (db: Database) => CheckpointPublisher;
+  /** Of the database that the installation works with. */
+  installationUrl: string;
   backupId: string;
   /** Of the role that will own everything; the database in it is the target. */
   targetUrl: string;
@@ -28,7 +38,19 @@ export interface Restored {
   manifest: BackupManifest;
   /** Where the former content lies now; null when there was none. */
   setAside: string | null;
+  log: RestoredLog;
 }
+
+/** How the restored audit log stands to what is published of it. */
+export type RestoredLog =
+  | { status: 'whole' }
+  /** Published entries from `kept` on are lost: accepted, because this restore was asked for. */
+  | { status: 'accepted'; fork: number; kept: number; lost: number }
+  | Pick<Refusal, 'status' | 'reason'>
+  /** It lies beside the installation's database, whose log goes on: nothing was accepted or published for it. */
+  | { status: 'apart' }
+  /** The places of checkpoints did not answer: it is still to be done. */
+  | { status: 'unknown'; reason: string };
 
 /**
  * Restores a backup for good. Into an empty database it goes in one transaction. In place of one that is not empty it is
@@ -39,7 +61,10 @@ export interface Restored {
 export async function restoreForGood(request: RestoreRequest): Promise<Restored> {
   const { targetUrl, force } = request;
   const tables = await countTables(targetUrl);
-  if (tables === 0) return { manifest: await fill(request, targetUrl), setAside: null };
+  if (tables === 0) {
+    const { manifest, restoredSize } = await fill(request, targetUrl);
+    return { manifest, setAside: null, log: await settle(request, targetUrl, restoredSize) };
+  }
   const target = databaseIn(targetUrl);
   if (!force) {
     throw new BackupError(
@@ -49,27 +74,30 @@ export async function restoreForGood(request: RestoreRequest): Promise<Restored>
   }
   const stamp = new Date().toISOString().replace(/\D/g, '').slice(0, 14);
   const [fresh, aside] = [`${target}_restored_${stamp}`, `${target}_before_${stamp}`];
-  return withClient(besides(targetUrl, 'postgres'), async (client) => {
+  const filled = await withClient(besides(targetUrl, 'postgres'), async (client) => {
     await refuseSessions(client, target);
     await client.query(`create database ${quote(fresh)} template template0 encoding 'UTF8'`);
     try {
-      const manifest = await fill(request, besides(targetUrl, fresh));
+      const done = await fill(request, besides(targetUrl, fresh));
       await refuseSessions(client, target);
       await client.query(`alter database ${quote(target)} rename to ${quote(aside)}`);
       await client.query(`alter database ${quote(fresh)} rename to ${quote(target)}`).catch(async (error) => {
         await client.query(`alter database ${quote(aside)} rename to ${quote(target)}`);
         throw error;
       });
-      return { manifest, setAside: aside };
+      return done;
     } catch (error) {
       await client.query(`drop database if exists ${quote(fresh)} with (force)`);
       throw error;
     }
   });
+  // Not before the database has its name: what is published stays published.
+  const log = await settle(request, targetUrl, filled.restoredSize);
+  return { manifest: filled.manifest, setAside: aside, log };
 }
 
 /** The database's own rules of who may connect, the backup's content, and what came after it: migrations and grants. */
-async function fill(request: RestoreRequest, url: string): Promise<BackupManifest> {
+async function fill(request: RestoreRequest, url: string): Promise<Filled> {
   const { runner, audit, backupId, appRole, otherRoles, force, onProgress, signal } = request;
   const database = quote(databaseIn(url));
   await withClient(url, async (client) => {
@@ -84,6 +112,7 @@ async function fill(request: RestoreRequest, url: string): Promise<BackupManifes
   const { tables } = await censusOf(url, signal);
   const wrong = Object.keys(manifest.tables).filter((name) => tables[name] !== manifest.tables[name]);
   if (wrong.length > 0) throw new BackupError('restore_failed', `the rows of ${wrong.join(', ')} are not complete`);
+  const restoredSize = await sealedIn(url);
   await migrate({ ownerUrl: url, appRole });
   const restored = await createOrm({ databaseUrl: url, poolMax: 2, applicationName: 'tradeguard-restore' });
   try {
@@ -93,7 +122,50 @@ async function fill(request: RestoreRequest, url: string): Promise<BackupManifes
   } finally {
     await restored.close();
   }
-  return manifest;
+  return { manifest, restoredSize };
+}
+
+interface Filled {
+  manifest: BackupManifest;
+  /** Sealed entries of the restored log, before anything was added to it. */
+  restoredSize: number;
+}
+
+/** Which database an address leads to, whatever it is called on the way. */
+const identityOf = (url: string): Promise<string> =>
+  withClient(url, async (client) => {
+    const { rows } = await client.query<{ id: string }>(
+      `select system_identifier || '/' || current_database() as id from pg_control_system()`,
+    );
+    return rows[0]?.id ?? '';
+  });
+
+const sealedIn = (url: string): Promise<number> =>
+  withClient(url, async (client) => {
+    const { rows } = await client.query<{ size: string }>('select coalesce(max(seq) + 1, 0) as size from audit_seal');
+    return Number(rows[0]?.size ?? 0);
+  });
+
+/** Seals what is left and holds the log against what is published of it. The restore is good whatever comes of it. */
+async function settle(request: RestoreRequest, url: string, restoredSize: number): Promise<RestoredLog> {
+  const { audit, auditKey, backupId, publisherFor, installationUrl } = request;
+  // A fork that a copy for a look began would contradict the log of the installation.
+  if ((await identityOf(url)) !== (await identityOf(installationUrl).catch(() => null))) return { status: 'apart' };
+  const db = await createOrm({ databaseUrl: url, poolMax: 2, applicationName: 'tradeguard-restore' });
+  try {
+    const acceptance = await acceptRestore(
+      { db, audit, publisher: publisherFor(db) },
+      { reason: `restore of backup ${backupId}`, restoredSize, seal: () => sealLog(url, auditKey) },
+    );
+    if (acceptance.status === 'nothing_lost') return { status: 'whole' };
+    if (acceptance.status === 'refused') return { status: 'refused', reason: acceptance.reason };
+    const { status, fork, kept, lost } = acceptance;
+    return { status, fork, kept, lost };
+  } catch (error) {
+    return { status: 'unknown', reason: reasonOf(error) };
+  } finally {
+    await db.close();
+  }
 }
 
 async function refuseSessions(client: pg.Client, database: string): Promise<void> {

@@ -1,6 +1,7 @@
 import { SingleBar } from 'cli-progress';
 import type { Command } from 'commander';
 import type { BackupManifest } from '../platform/backup-manifest.ts';
+import type { RestoredLog } from './backup-restore.ts';
 
 interface Flags {
   readonly dataDir: string;
@@ -141,8 +142,28 @@ async function create(tools: Tools): Promise<void> {
   const manifest = await recorded(tools, 'backup', runner.perform, (id, ending) =>
     db.transaction((tx) => finishBackupRun(tx, { audit }, id, ending)),
   );
+  const covered = await publishCheckpoint(tools, manifest);
   const { deleted } = await runner.cleanUp();
-  tell(manifest, `Backup ${manifest.id}: ${sizeOf(manifest)}, read back whole.${tooOld(deleted.length)}`);
+  tell(manifest, `Backup ${manifest.id}: ${sizeOf(manifest)}, read back whole.${covered}${tooOld(deleted.length)}`);
+}
+
+/** What the backup holds of the audit log is covered by a checkpoint outside the database. A backup is good without it. */
+async function publishCheckpoint({ config, db, audit }: Tools, manifest: BackupManifest): Promise<string> {
+  const [{ openCheckpointPublisher }, { reportRefusal }, { sentenceOf }] = await Promise.all([
+    import('../activities/open-checkpoints.ts'),
+    import('../activities/checkpoint-incident.ts'),
+    import('./audit-checkpoint.ts'),
+  ]);
+  const { auditKey, checkpoints: settings } = config;
+  try {
+    const publisher = openCheckpointPublisher({ db, audit, auditKey, settings, log: quiet });
+    const outcome = await publisher.publish({ trigger: 'backup', covering: manifest.audit.seq + 1 });
+    if (outcome.status !== 'refused') return '';
+    await db.transaction((tx) => reportRefusal(tx, { audit }, outcome, `backup:${manifest.id}`));
+    return ` No checkpoint of the audit log was published. ${sentenceOf(outcome)}`;
+  } catch (error) {
+    return ` No checkpoint of the audit log was published: ${(error as Error).message}.`;
+  }
 }
 
 async function list({ runner, config, tell, signal }: Tools): Promise<void> {
@@ -189,14 +210,21 @@ async function drill(tools: Tools, which: string | undefined): Promise<void> {
 
 async function restore(tools: Tools, which: string, flags: RestoreFlags): Promise<void> {
   const { config, audit, runner, tell, show, signal } = tools;
-  const { restoreForGood } = await import('./backup-restore.ts');
+  const [{ restoreForGood }, { openCheckpointPublisher }] = await Promise.all([
+    import('./backup-restore.ts'),
+    import('../activities/open-checkpoints.ts'),
+  ]);
   const given = process.env.RESTORE_DATABASE_URL || config.databaseOwnerUrl;
   if (given === undefined) throw new Error('Set RESTORE_DATABASE_URL: the role that is to own the restored tables.');
   const target = new URL(given);
   if (flags.database !== undefined) target.pathname = `/${encodeURIComponent(flags.database)}`;
-  const { manifest, setAside } = await restoreForGood({
+  const { auditKey, checkpoints: settings } = config;
+  const { manifest, setAside, log } = await restoreForGood({
     runner,
     audit,
+    auditKey,
+    installationUrl: config.databaseUrl,
+    publisherFor: (db) => openCheckpointPublisher({ db, audit, auditKey, settings, log: quiet }),
     backupId: await idOf(runner, which),
     targetUrl: target.href,
     appRole: decodeURIComponent(new URL(config.databaseUrl).username),
@@ -207,8 +235,14 @@ async function restore(tools: Tools, which: string, flags: RestoreFlags): Promis
   });
   const aside = setAside === null ? '' : ` The former content is in the database ${setAside}.`;
   tell(
-    { backupId: manifest.id, createdAt: manifest.createdAt, database: target.pathname.slice(1), setAside },
-    `Restored the state of ${manifest.createdAt} into ${target.pathname.slice(1)}.${aside}`,
+    {
+      backupId: manifest.id,
+      createdAt: manifest.createdAt,
+      database: target.pathname.slice(1),
+      setAside,
+      auditLog: log,
+    },
+    `Restored the state of ${manifest.createdAt} into ${target.pathname.slice(1)}.${aside}${await standingOf(log)}`,
   );
 }
 
@@ -245,4 +279,18 @@ function sizeOf({ file, tables }: BackupManifest): string {
   return `${(file.bytes / 1e6).toFixed(1)} MB, ${rows} rows in ${Object.keys(tables).length} tables`;
 }
 
+/** What became of the audit log, where that needs to be said. */
+async function standingOf(log: RestoredLog): Promise<string> {
+  if (log.status === 'whole') return '';
+  if (log.status === 'accepted') return `\n${(await import('./audit-checkpoint.ts')).lossOf(log)}`;
+  if (log.status === 'refused') {
+    return `\nThe restored audit log contradicts what is published of it: ${log.reason}. See docs/INCIDENT_RESPONSE.md, "Audit violation".`;
+  }
+  const how = 'tradeguard audit accept-restore --reason TEXT';
+  return log.status === 'apart'
+    ? `\nIt is not the database of this installation: its audit log was not held against the published checkpoints. Before it becomes that: ${how}`
+    : `\nIts audit log was not held against the published checkpoints (${log.reason}). Before the start: ${how}`;
+}
+
+const quiet = { info: () => {}, warn: () => {} };
 const tooOld = (count: number) => (count === 0 ? '' : ` Deleted for their age: ${count}.`);

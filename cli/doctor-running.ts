@@ -1,3 +1,4 @@
+import { type CheckpointHealth, checkpointHealth } from '../db/audit-checkpoints.ts';
 import { createOrm } from '../db/orm.ts';
 import { oneRow } from '../db/sql.ts';
 import { BACKUP_OVERDUE_MS } from '../domain/backup.ts';
@@ -10,6 +11,7 @@ const MAIL_LATE_SECONDS = 60;
 /** They run weekly and hourly; so much later somebody should look. */
 const DRILL_OVERDUE_HOURS = 8 * 24;
 const VERIFICATION_OVERDUE_HOURS = 3;
+const CHECKPOINT_OVERDUE_HOURS = 2;
 
 interface Ages {
   admins: number;
@@ -28,9 +30,10 @@ export async function examineRunning(config: Config, production: boolean): Promi
   const db = await createOrm({ databaseUrl: config.databaseUrl, poolMax: 2, applicationName: 'tradeguard-doctor' });
   const findings: Finding[] = [];
   try {
-    let ages: Ages | undefined;
+    let ages: (Ages & { checkpoints: CheckpointHealth }) | undefined;
     const read = await attempt(async () => {
-      ages = await oneRow<Ages>(db.fork(), AGES);
+      const tx = db.fork();
+      ages = { ...(await oneRow<Ages>(tx, AGES)), checkpoints: await checkpointHealth(tx) };
       return ok('');
     }, 'Bring the schema up to date: `tradeguard migrate`.');
     if (ages === undefined) findings.push(finding('running-state', 'at', 'The installation can be read', read));
@@ -66,7 +69,8 @@ const AGES = `
          (select count(*)::int from incident where severity = 'critical' and status <> 'resolved') as critical
     from hours`;
 
-function stateOf(ages: Ages, { backupUrl, drillUrl }: Config, production: boolean): Finding[] {
+function stateOf(ages: Ages & { checkpoints: CheckpointHealth }, config: Config, production: boolean): Finding[] {
+  const { backupUrl, drillUrl } = config;
   const admin = ages.admins > 0 ? ok(`${ages.admins}`) : fail('None', '`tradeguard admin create <email>`');
   const sealed =
     ages.unsealed_seconds > SEALER_LATE_SECONDS
@@ -83,6 +87,12 @@ function stateOf(ages: Ages, { backupUrl, drillUrl }: Config, production: boolea
     finding('administrator', 'at', 'There is an administrator', admin),
     finding('sealer', 'after', 'The audit log is sealed as it grows', sealed),
     finding('audit-verification', 'after', 'The audit log was verified lately', verificationOf(ages)),
+    finding(
+      'checkpoints',
+      'after',
+      'The audit log is witnessed outside the database',
+      checkpointsOf(ages.checkpoints, config, production),
+    ),
     finding('letters', 'after', 'No letter is stuck', lettersOf(ages)),
     finding('incidents', 'after', 'Incidents are worked on', open),
     ...(backupUrl === undefined && !production
@@ -104,6 +114,28 @@ function verificationOf({ broken_log: isBroken, verification_hours: hours }: Age
   if (hours > VERIFICATION_OVERDUE_HOURS)
     return warn(`${hours.toFixed(1)} hours ago`, 'It runs every hour: see the schedule and the worker.');
   return ok(`${hours.toFixed(1)} hours ago`);
+}
+
+function checkpointsOf(
+  { ageSeconds, waitingSeconds, failures }: CheckpointHealth,
+  { checkpoints: { bucket, witness } }: Config,
+  production: boolean,
+): Outcome {
+  const hours = (seconds: number) => `${(seconds / 3_600).toFixed(1)} hours`;
+  const advice = 'It runs every hour; now: `tradeguard audit checkpoint`.';
+  if (waitingSeconds > CHECKPOINT_OVERDUE_HOURS * 3_600) {
+    return fail(`An entry waits for its checkpoint for ${hours(waitingSeconds)}`, advice);
+  }
+  if (ageSeconds === null) return warn('No checkpoint was published yet', advice);
+  const detail = `The last checkpoint is ${hours(ageSeconds)} old`;
+  if (failures > 0)
+    return warn(`${detail}, and incomplete`, 'See places and witness: GET /api/admin/security/audit-logs/checkpoints.');
+  if (production && bucket === undefined && witness === undefined)
+    return warn(
+      `${detail}, in a folder alone`,
+      'Who rules this machine can change both: set AUDIT_CHECKPOINT_S3_ENDPOINT or AUDIT_WITNESS_URL.',
+    );
+  return ok(detail);
 }
 
 function lettersOf({ waiting_seconds: waiting, failed_letters: failed }: Ages): Outcome {

@@ -69,6 +69,7 @@ export const applicationGrants: Readonly<Record<string, string>> = {
   audit_seal: 'select, insert',
   audit_tree_node: 'select, insert',
   audit_era: 'select',
+  audit_checkpoint: 'select, insert',
   rate_limit: 'select, insert, update, delete',
   front_door_event: 'select, insert, update',
   transaction_tally: 'select, insert, update',

@@ -22,6 +22,7 @@ import { RuleSetLife } from './migrations/0018-rule-set-life.ts';
 import { NonceSpend } from './migrations/0019-nonce-spend.ts';
 import { AuditPartitions } from './migrations/0020-audit-partitions.ts';
 import { AuditTree } from './migrations/0021-audit-tree.ts';
+import { AuditCheckpoint } from './migrations/0022-audit-checkpoint.ts';
 import { run } from './sql.ts';
 
 const migrations = [
@@ -46,6 +47,7 @@ const migrations = [
   NonceSpend,
   AuditPartitions,
   AuditTree,
+  AuditCheckpoint,
 ].map((migration) => ({
   name: new migration(undefined as never, undefined as never).name ?? migration.name,
   class: migration,

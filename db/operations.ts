@@ -1,3 +1,4 @@
+import { checkpointHealth } from './audit-checkpoints.ts';
 import { iso, oneRow, rows, run, type Tx } from './sql.ts';
 
 export interface Backlog {
@@ -8,11 +9,17 @@ export interface Backlog {
   held: number;
   steppingUp: number;
   unresolvedIncidents: number;
+  /** Age of the last published checkpoint of the audit log; NaN before the first. */
+  checkpointSeconds: number;
+  /** See {@link checkpointHealth}. */
+  checkpointWaitingSeconds: number;
+  checkpointFailures: number;
 }
 
 /** What waits. Looks at the last hour of the audit log only: it must not cost more the longer the log grows. */
 export async function readBacklog(tx: Tx): Promise<Backlog> {
-  const found = await oneRow<Record<keyof Backlog, string>>(
+  const checkpoints = await checkpointHealth(tx);
+  const found = await oneRow<Record<string, string>>(
     tx,
     `select a.*, m.*, t.*, i.*
        from (select count(*) as unsealed,
@@ -28,7 +35,13 @@ export async function readBacklog(tx: Tx): Promise<Backlog> {
                from transaction where finished_at is null) t,
             (select count(*) as "unresolvedIncidents" from incident where status <> 'resolved') i`,
   );
-  return Object.fromEntries(Object.entries(found).map(([name, value]) => [name, Number(value)])) as unknown as Backlog;
+  const numbers = Object.fromEntries(Object.entries(found).map(([name, value]) => [name, Number(value)]));
+  return {
+    ...(numbers as unknown as Omit<Backlog, 'checkpointSeconds' | 'checkpointWaitingSeconds' | 'checkpointFailures'>),
+    checkpointSeconds: checkpoints.ageSeconds ?? Number.NaN,
+    checkpointWaitingSeconds: checkpoints.waitingSeconds,
+    checkpointFailures: checkpoints.failures,
+  };
 }
 
 /** One kind of unexpected error as a process counted it since it told last. Times are milliseconds since the epoch. */

@@ -2,6 +2,10 @@
 export interface Measurements {
   /** Age of the oldest audit entry without a seal, seconds. */
   readonly sealLagSeconds: number;
+  /** How long the oldest sealed entry waits that no published checkpoint covers, seconds. */
+  readonly checkpointWaitingSeconds: number;
+  /** Places that the last checkpoint was not published to, and a witness that did not cosign it. */
+  readonly checkpointFailures: number;
   /** Age of the oldest letter that was not sent, seconds. */
   readonly mailWaitingSeconds: number;
   /** Over the last five minutes, of all API processes. */
@@ -13,7 +17,15 @@ export interface Measurements {
   readonly strayEntries: number;
 }
 
-export const ALERTS = ['seal_lag', 'outbox_backlog', 'server_errors', 'lost_workflows', 'audit_months'] as const;
+export const ALERTS = [
+  'seal_lag',
+  'checkpoint_late',
+  'checkpoint_incomplete',
+  'outbox_backlog',
+  'server_errors',
+  'lost_workflows',
+  'audit_months',
+] as const;
 export type AlertName = (typeof ALERTS)[number];
 
 export interface Alert {
@@ -27,6 +39,9 @@ export interface Alert {
 
 export const ALERT_THRESHOLDS = {
   sealLagSeconds: 30,
+  /** Published every hour. */
+  checkpointWaitingSeconds: 7_200,
+  checkpointFailures: 0,
   mailWaitingSeconds: 60,
   /** Percent of the answered requests, strictly above. */
   serverErrorPercent: 5,
@@ -46,6 +61,18 @@ export function evaluateAlerts(measured: Measurements): Alert[] {
       'The audit log is not sealed: no worker seals it',
       measured.sealLagSeconds,
       limits.sealLagSeconds,
+    ),
+    above(
+      'checkpoint_late',
+      'No checkpoint of the audit log is published outside the database',
+      measured.checkpointWaitingSeconds,
+      limits.checkpointWaitingSeconds,
+    ),
+    above(
+      'checkpoint_incomplete',
+      'The last checkpoint of the audit log is missing in one of its places, or its witness did not sign it',
+      measured.checkpointFailures,
+      limits.checkpointFailures,
     ),
     above(
       'outbox_backlog',

@@ -2,11 +2,30 @@ import { createSecretKey, type KeyObject } from 'node:crypto';
 import { resolve } from 'node:path';
 import proxyAddr from 'proxy-addr';
 import { z } from 'zod';
+import type { S3Settings } from './s3-client.ts';
 
 /**
  * How the values of environment variables are written, each kind with a sentence for who wrote it otherwise. They start from
  * text, and never repeat the value: it may be a secret.
  */
+
+/** One variable: its name and how its text is read. */
+export interface Field<S extends z.ZodType = z.ZodType> {
+  readonly env: string;
+  readonly schema: S;
+}
+
+/** A variable with its default, which may differ in production: null means that it must be set there. */
+export function field<S extends z.ZodType>(
+  env: string,
+  schema: S,
+  fallback: string,
+  inProduction: string | null = fallback,
+) {
+  return { env, schema, fallback, inProduction };
+}
+export const optional = <S extends z.ZodType>(env: string, schema: S) => ({ env, schema: schema.optional() });
+export const required = <S extends z.ZodType>(env: string, schema: S) => ({ env, schema });
 
 const UNIT_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
@@ -78,3 +97,16 @@ export const proxies = text.transform((value, ctx) => {
 export const files = text.transform((value) =>
   value.split(',').flatMap((part) => (part.trim() ? [resolve(part.trim())] : [])),
 );
+
+/** The name of a bucket, and the folders in it. */
+export const bucketName = text.regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, 'write a bucket name');
+export const keyPrefix = text.regex(/^([a-z0-9._-]+\/)*$/, 'write folder names, each with a / behind');
+
+/** A bucket of which everything that belongs together is set; undefined otherwise. */
+export function bucketOf(
+  given: Pick<S3Settings, 'region' | 'prefix'> & { readonly [K in keyof S3Settings]: string | undefined },
+): S3Settings | undefined {
+  const { endpoint, bucket, accessKeyId, secretAccessKey } = given;
+  if (!endpoint || !bucket || !accessKeyId || !secretAccessKey) return undefined;
+  return { endpoint, bucket, region: given.region, prefix: given.prefix, accessKeyId, secretAccessKey };
+}

@@ -3,19 +3,32 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 import { isTimeZone } from '../domain/local-time.ts';
 import {
+  CHECKPOINT_FIELDS,
+  type CheckpointSettings,
+  checkpointProblems,
+  checkpointSettings,
+} from './checkpoint-config.ts';
+import {
   address,
+  bucketName,
+  bucketOf,
   decimal,
   directory,
   duration,
+  type Field,
+  field,
   files,
   flag,
   identifier,
   integer,
   keyBytes,
+  keyPrefix,
+  optional,
   origin,
   origins,
   postgresUrl,
   proxies,
+  required,
   secret,
   text,
   urlOf,
@@ -38,18 +51,6 @@ export class ConfigError extends Error {
     this.problems = problems;
   }
 }
-
-interface Field<S extends z.ZodType = z.ZodType> {
-  readonly env: string;
-  readonly schema: S;
-}
-
-/** A variable with its default, which may differ in production: null means that it must be set there. */
-function field<S extends z.ZodType>(env: string, schema: S, fallback: string, inProduction: string | null = fallback) {
-  return { env, schema, fallback, inProduction };
-}
-const optional = <S extends z.ZodType>(env: string, schema: S) => ({ env, schema: schema.optional() });
-const required = <S extends z.ZodType>(env: string, schema: S) => ({ env, schema });
 
 const NO_PROXY = ',';
 
@@ -94,15 +95,12 @@ const FIELDS = {
   backupRetention: field('BACKUP_RETENTION', duration, '30d'),
   backupToolsDir: optional('BACKUP_TOOLS_DIR', directory),
   backupS3Endpoint: optional('BACKUP_S3_ENDPOINT', origin),
-  backupS3Bucket: optional('BACKUP_S3_BUCKET', text.regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, 'write a bucket name')),
+  backupS3Bucket: optional('BACKUP_S3_BUCKET', bucketName),
   backupS3Region: field('BACKUP_S3_REGION', identifier, 'us-east-1'),
-  backupS3Prefix: field(
-    'BACKUP_S3_PREFIX',
-    text.regex(/^([a-z0-9._-]+\/)*$/, 'write folder names, each with a / behind'),
-    '',
-  ),
+  backupS3Prefix: field('BACKUP_S3_PREFIX', keyPrefix, ''),
   backupS3AccessKeyId: optional('BACKUP_S3_ACCESS_KEY_ID', text),
   backupS3SecretAccessKey: optional('BACKUP_S3_SECRET_ACCESS_KEY', text),
+  ...CHECKPOINT_FIELDS,
   smtpUrl: optional('SMTP_URL', urlOf(['smtp:', 'smtps:'], 'smtps://user:password@host:465')),
   mailFrom: field('MAIL_FROM', text, 'Tradeguard <security@tradeguard.localhost>'),
   mailDirGiven: optional('MAIL_DIR', directory),
@@ -211,6 +209,7 @@ export type Config = Readonly<
     | 'mailDirGiven'
     | 'backupDirGiven'
     | `backupS3${string}`
+    | keyof typeof CHECKPOINT_FIELDS
     | `stripe${string}`
     | `temporalTls${string}`
     | `pool${string}`
@@ -223,6 +222,8 @@ export type Config = Readonly<
     backupDir: string;
     /** Where backups are copied to; undefined without. */
     backupS3: S3Settings | undefined;
+    /** Where checkpoints of the audit log are published, and who signs and witnesses them. */
+    checkpoints: CheckpointSettings;
     /** Where deposits are paid; undefined without. */
     stripe: StripeSettings | undefined;
     temporalTls: TlsFiles | undefined;
@@ -279,6 +280,8 @@ function productionProblems(input: Input): string[] {
   else if (!input.publicOrigin.startsWith('https:')) problems.push('PUBLIC_ORIGIN: production needs an https origin.');
   if (input.backupS3Endpoint?.startsWith('http:'))
     problems.push('BACKUP_S3_ENDPOINT: production needs an https address.');
+  if (input.checkpointS3Endpoint?.startsWith('http:'))
+    problems.push('AUDIT_CHECKPOINT_S3_ENDPOINT: production needs an https address.');
   if (/^(sk|rk)_test_/.test(input.stripeSecretKey ?? ''))
     problems.push('STRIPE_SECRET_KEY: production needs a live key; test cards must not make money.');
   if (input.stripeApiBase?.startsWith('http:')) problems.push('STRIPE_API_BASE: production needs an https address.');
@@ -302,6 +305,7 @@ function crossProblems(input: Input): string[] {
     problems.push(
       'BACKUP_S3_ENDPOINT, BACKUP_S3_BUCKET, BACKUP_S3_ACCESS_KEY_ID and BACKUP_S3_SECRET_ACCESS_KEY belong together. Set all or none.',
     );
+  problems.push(...checkpointProblems(input));
   if (Boolean(input.stripeSecretKey) !== Boolean(input.stripeWebhookSecret))
     problems.push('STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRET belong together. Set both or neither.');
   return problems;
@@ -356,17 +360,15 @@ function assemble(parsed: Parsed, env: Environment, production: boolean): Config
       : { kind: 'passphrase', passphrase: encryptionPassphrase ?? '' },
     mailDir: mailDirGiven ?? resolve(plain.dataDir, 'mail'),
     backupDir: backupDirGiven ?? resolve(plain.dataDir, 'backups'),
-    backupS3:
-      backupS3Endpoint && backupS3Bucket && backupS3AccessKeyId && backupS3SecretAccessKey
-        ? {
-            endpoint: backupS3Endpoint,
-            bucket: backupS3Bucket,
-            region: backupS3Region,
-            prefix: backupS3Prefix,
-            accessKeyId: backupS3AccessKeyId,
-            secretAccessKey: backupS3SecretAccessKey,
-          }
-        : undefined,
+    backupS3: bucketOf({
+      endpoint: backupS3Endpoint,
+      bucket: backupS3Bucket,
+      region: backupS3Region,
+      prefix: backupS3Prefix,
+      accessKeyId: backupS3AccessKeyId,
+      secretAccessKey: backupS3SecretAccessKey,
+    }),
+    checkpoints: checkpointSettings(parsed),
     stripe:
       stripeSecretKey && stripeWebhookSecret
         ? { secretKey: stripeSecretKey, webhookSecret: stripeWebhookSecret, apiBase: stripeApiBase }

@@ -18,6 +18,12 @@ export interface BacklogNumbers {
   held: number;
   steppingUp: number;
   unresolvedIncidents: number;
+  /** Age of the last published checkpoint of the audit log; NaN before the first. */
+  checkpointSeconds: number;
+  /** How long the oldest sealed entry waits that none covers. */
+  checkpointWaitingSeconds: number;
+  /** Places that the last one is missing in, and a witness that did not sign it. */
+  checkpointFailures: number;
 }
 
 /** From 5 ms to 10 s; a verdict is to come within 500 ms. */
@@ -56,6 +62,15 @@ export function createMetrics({ backlog, pool, streams }: MetricSources) {
     mailWaitingSeconds: gauge('outbox_oldest_seconds', 'Age of the oldest letter that was not sent yet'),
     held: gauge('transactions_held', 'Transactions that wait for a reviewer'),
     steppingUp: gauge('transactions_stepping_up', 'Transactions that wait for a factor of their owner'),
+    checkpointSeconds: gauge('audit_checkpoint_age_seconds', 'Age of the last published checkpoint of the audit log'),
+    checkpointWaitingSeconds: gauge(
+      'audit_checkpoint_lag_seconds',
+      'Age of the oldest sealed audit entry that no published checkpoint covers',
+    ),
+    checkpointFailures: gauge(
+      'audit_checkpoint_failures',
+      'Places that the last checkpoint is missing in, and a witness that did not sign it',
+    ),
     unresolvedIncidents: gauge('incidents_unresolved', 'Incidents that are open or investigated'),
   };
   const databaseUp = gauge('database_up', '1 when the database told the numbers of this scrape');

@@ -32,6 +32,21 @@ const MIN_PART_BYTES = 16 * 1024 * 1024;
 const MAX_PARTS = 9_000;
 const REQUEST_TIMEOUT_MS = 300_000;
 
+interface SendOptions {
+  body?: Buffer;
+  headers?: Readonly<Record<string, string>>;
+  signal?: AbortSignal | undefined;
+  /** Statuses that are answers and no failures. */
+  fine?: readonly number[];
+}
+
+/** One version of an object in a bucket that keeps them. */
+export interface ObjectVersion {
+  /** Without the prefix. */
+  readonly key: string;
+  readonly versionId: string;
+}
+
 /**
  * What backups need of S3, over `fetch` with requests signed by Signature Version 4. The hash of what is sent is part of
  * the signature, so a storage that keeps to the protocol refuses a body that was altered on the way.
@@ -45,15 +60,12 @@ export function createS3Client(settings: S3Settings, { partBytes = MIN_PART_BYTE
   async function send(
     method: string,
     url: URL,
-    {
-      body,
-      signal,
-      missingIsFine = false,
-    }: { body?: Buffer; signal?: AbortSignal | undefined; missingIsFine?: boolean } = {},
+    { body, headers = {}, signal, fine = [] }: SendOptions = {},
   ): Promise<Response> {
     const request = await aws.sign(url, {
       method,
       headers: {
+        ...headers,
         'X-Amz-Content-Sha256': createHash('sha256')
           .update(body ?? '')
           .digest('hex'),
@@ -70,7 +82,7 @@ export function createS3Client(settings: S3Settings, { partBytes = MIN_PART_BYTE
       const cause = (error as { cause?: { code?: string } }).cause?.code ?? (error as Error).name;
       throw new S3Error(`${method} at ${url.origin} got no answer (${cause})`, 0);
     }
-    if (response.ok || (missingIsFine && response.status === 404)) return response;
+    if (response.ok || fine.includes(response.status)) return response;
     const code = /<Code>([A-Za-z]{1,60})<\/Code>/.exec(await response.text())?.[1];
     throw new S3Error(
       `${method} at ${url.origin} was answered ${response.status}${code ? ` ${code}` : ''}`,
@@ -122,9 +134,28 @@ export function createS3Client(settings: S3Settings, { partBytes = MIN_PART_BYTE
       await send('PUT', urlOf(key), { body, signal });
     },
 
-    /** The content of an object, undefined when there is none. @throws S3Error */
-    async get(key: string, signal?: AbortSignal): Promise<Readable | undefined> {
-      const response = await send('GET', urlOf(key), { signal, missingIsFine: true });
+    /** Stores an object under a key that is free. @returns false when the key is taken. @throws S3Error */
+    async create(
+      key: string,
+      body: Buffer,
+      headers: Readonly<Record<string, string>>,
+      signal?: AbortSignal,
+    ): Promise<boolean> {
+      const response = await send('PUT', urlOf(key), {
+        body,
+        headers: { ...headers, 'If-None-Match': '*' },
+        signal,
+        fine: [412],
+      });
+      await response.body?.cancel();
+      return response.status !== 412;
+    },
+
+    /** The content of an object, or of one version of it; undefined when there is none. @throws S3Error */
+    async get(key: string, signal?: AbortSignal, versionId?: string): Promise<Readable | undefined> {
+      const url = urlOf(key);
+      if (versionId !== undefined) url.searchParams.set('versionId', versionId);
+      const response = await send('GET', url, { signal, fine: [404] });
       if (response.status === 404 || response.body === null) {
         await response.body?.cancel();
         return undefined;
@@ -134,8 +165,30 @@ export function createS3Client(settings: S3Settings, { partBytes = MIN_PART_BYTE
 
     /** Bytes of an object, undefined when there is none. */
     async sizeOf(key: string, signal?: AbortSignal): Promise<number | undefined> {
-      const response = await send('HEAD', urlOf(key), { signal, missingIsFine: true });
+      const response = await send('HEAD', urlOf(key), { signal, fine: [404] });
       return response.status === 404 ? undefined : Number(response.headers.get('content-length'));
+    },
+
+    /** Every stored version of the objects whose keys begin with `start`; by key, the newest of a key first. */
+    async listVersions(start = '', signal?: AbortSignal): Promise<ObjectVersion[]> {
+      const found: ObjectVersion[] = [];
+      for (let marker: string | undefined = '', version = ''; marker !== undefined; ) {
+        const url = new URL(bucketUrl);
+        url.searchParams.set('versions', '');
+        url.searchParams.set('prefix', `${prefix}${start}`);
+        if (marker !== '') url.searchParams.set('key-marker', marker);
+        if (version !== '') url.searchParams.set('version-id-marker', version);
+        const xml = await (await send('GET', url, { signal })).text();
+        // A marker of deletion is a <DeleteMarker>: what it hides is still there.
+        for (const [, one = ''] of xml.matchAll(/<Version>([\s\S]*?)<\/Version>/g)) {
+          const key = unescapeXml(elementOf(one, 'Key') ?? '');
+          found.push({ key: key.slice(prefix.length), versionId: unescapeXml(elementOf(one, 'VersionId') ?? '') });
+        }
+        const isTruncated = elementOf(xml, 'IsTruncated') === 'true';
+        marker = isTruncated ? unescapeXml(elementOf(xml, 'NextKeyMarker') ?? '') || undefined : undefined;
+        version = unescapeXml(elementOf(xml, 'NextVersionIdMarker') ?? '');
+      }
+      return found;
     },
 
     /** Every key below the prefix, without it. */
@@ -157,7 +210,7 @@ export function createS3Client(settings: S3Settings, { partBytes = MIN_PART_BYTE
     },
 
     async delete(key: string, signal?: AbortSignal): Promise<void> {
-      await send('DELETE', urlOf(key), { signal, missingIsFine: true });
+      await send('DELETE', urlOf(key), { signal, fine: [404] });
     },
   };
 }
@@ -180,6 +233,8 @@ async function* fileParts(path: string, size: number): AsyncGenerator<Buffer> {
     await file.close();
   }
 }
+
+const elementOf = (xml: string, name: string) => new RegExp(`<${name}>([^<]*)</${name}>`).exec(xml)?.[1];
 
 const ENTITIES: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
 const unescapeXml = (text: string) =>

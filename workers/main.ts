@@ -5,6 +5,7 @@ import { createBacktestRunner } from '../activities/backtest-runner.ts';
 import { createBackupRunner } from '../activities/backup-runner.ts';
 import { type Activities, createActivities } from '../activities/index.ts';
 import { createMailDelivery } from '../activities/mail-delivery.ts';
+import { openCheckpointPublisher } from '../activities/open-checkpoints.ts';
 import { createAuditLog } from '../db/audit.ts';
 import { openKeyring } from '../db/keyring.ts';
 import { followKeyring } from '../db/keyring-follower.ts';
@@ -82,6 +83,7 @@ export async function startWorkerProcess({ config, log, workflowBundle, schedule
         SESSION_SECRET: config.sessionSecret,
         SMTP_URL: config.smtpUrl,
         BACKUP_S3_SECRET_ACCESS_KEY: config.backupS3?.secretAccessKey,
+        AUDIT_CHECKPOINT_S3_SECRET_ACCESS_KEY: config.checkpoints.bucket?.secretAccessKey,
         STRIPE_SECRET_KEY: config.stripe?.secretKey,
         STRIPE_WEBHOOK_SECRET: config.stripe?.webhookSecret,
       }),
@@ -155,6 +157,9 @@ export async function startWorkerProcess({ config, log, workflowBundle, schedule
       publicOrigin: config.publicOrigin,
       queues,
       backups,
+      checkpoints: openCheckpointPublisher({
+        ...{ db, audit, auditKey: config.auditKey, settings: config.checkpoints, log },
+      }),
       backtests: createBacktestRunner({ db }),
       breaker: { factor: config.breakerFactor, minHolds: config.breakerMinHolds },
       production: config.production,

@@ -8,6 +8,7 @@ import {
 import type { Duration } from '@temporalio/common';
 import { daysWithoutHour } from '../domain/backup-calendar.ts';
 import {
+  type AuditCheckpointInput,
   type BackupInput,
   type DeviceCleanUpInput,
   type KeyRotationInput,
@@ -76,8 +77,13 @@ function schedulesOf({ prefix, queues, backupTimeZone: timezone = 'UTC' }: Sched
     },
     policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow },
   });
-  const every = (name: string, workflowType: string, interval: '1 minute' | '5 minutes' | '1 hour') =>
-    scheduled(name, workflowType, { intervals: [{ every: interval }] }, interval);
+  const every = (
+    name: string,
+    workflowType: string,
+    interval: '1 minute' | '5 minutes' | '1 hour',
+    args: unknown[] = [],
+  ) => scheduled(name, workflowType, { intervals: [{ every: interval }] }, interval, args);
+  const checkpoint: AuditCheckpointInput = { trigger: 'schedule' };
   const backup: BackupInput = { backupId: null, trigger: 'schedule', requestedBy: null, queues };
   const drill: RestoreDrillInput = { ...backup, drillId: null };
   const everySunday: ScheduleSpec = { calendars: [{ dayOfWeek: 'SUNDAY', hour: DRILL_HOUR, comment: 'every Sunday' }] };
@@ -94,6 +100,7 @@ function schedulesOf({ prefix, queues, backupTimeZone: timezone = 'UTC' }: Sched
     every('alerts', 'alerts', '1 minute'),
     every('breaker', 'breaker', '1 minute'),
     every('audit-verification', 'auditVerification', '1 hour'),
+    every('audit-checkpoint', 'auditCheckpoint', '1 hour', [checkpoint]),
     every('population', 'population', '1 hour'),
     scheduled('device-clean-up', 'deviceCleanUp', everyDay, '1 day', [cleanUp]),
     scheduled('backup', 'backup', { ...nightly(timezone, BACKUP_HOUR), timezone }, '1 hour', [backup]),

@@ -25,6 +25,7 @@ export const workflowIds = {
   keyRotation: (rotationId: string) => `key-rotation:${rotationId}`,
   backtest: (backtestId: string) => `backtest:${backtestId}`,
   auditVerification: (verificationId: string) => `audit-verification:${verificationId}`,
+  auditCheckpoint: (requestId: string) => `audit-checkpoint:${requestId}`,
 } as const;
 
 /** Decisions people wait for and work nobody waits for never share a queue (customer row H17). */
@@ -292,6 +293,16 @@ export const restrictionRecover = defineSignal('recover');
 export interface AuditVerificationInput {
   verificationId: string;
 }
+
+export interface AuditCheckpointInput {
+  trigger: 'schedule' | 'request';
+}
+
+/** `name`: of the published checkpoint that counts, or that the log contradicts. */
+export type AuditCheckpointResult =
+  | { status: 'published'; name: string }
+  | { status: 'unchanged'; name: string | null }
+  | { status: 'refused'; name: string; reason: string };
 
 // --- back-test ------------------------------------------------------------------------------------------------------
 

@@ -1,5 +1,6 @@
 export { alerts } from './alerts.ts';
 export { auditVerification } from './audit.ts';
+export { auditCheckpoint } from './audit-checkpoint.ts';
 export { backtest } from './backtest.ts';
 export { backup, restoreDrill } from './backup.ts';
 export { breaker } from './breaker.ts';

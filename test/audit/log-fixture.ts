@@ -70,7 +70,7 @@ export async function createLog() {
       work: (sql: (text: string, params?: unknown[]) => Promise<pg.QueryResult>) => unknown,
     ) {
       const client = await connect(database.ownerUrl);
-      const tables = ['audit_entry', 'audit_seal', 'audit_era', 'audit_log_origin'];
+      const tables = ['audit_entry', 'audit_seal', 'audit_era', 'audit_log_origin', 'audit_checkpoint'];
       for (const table of tables) await client.query(`alter table ${table} disable trigger user`);
       try {
         await work((text, params = []) => client.query(text, params));

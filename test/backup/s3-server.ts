@@ -1,6 +1,7 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { LockedObjects } from './s3-object-lock.ts';
 
 export interface Credentials {
   accessKeyId: string;
@@ -42,8 +43,12 @@ export function signatureOf(
   return createHmac('sha256', key).update(text).digest('hex');
 }
 
-/** A storage on loopback that speaks what backups need of S3 and refuses every request that is not signed as it must be. */
-export async function startS3Server(credentials: Credentials, bucket: string) {
+/**
+ * A storage on loopback that speaks what backups need of S3 and refuses every request that is not signed as it must be.
+ *
+ * @param locked the objects of a bucket with versions and object lock; undefined for a plain one
+ */
+export async function startS3Server(credentials: Credentials, bucket: string, locked?: LockedObjects) {
   const objects = new Map<string, Buffer>();
   const uploads = new Map<string, { key: string; parts: Map<number, Buffer> }>();
   const requests: string[] = [];
@@ -65,6 +70,17 @@ export async function startS3Server(credentials: Credentials, bucket: string) {
     const [, named = '', ...rest] = url.pathname.split('/');
     if (named !== bucket) return void end(404, '<Error><Code>NoSuchBucket</Code></Error>');
     const key = decodeURIComponent(rest.join('/'));
+    if (locked && ['PUT', 'GET', 'DELETE'].includes(method)) {
+      const version = url.searchParams.get('versionId');
+      if (url.searchParams.has('versions')) return void end(200, locked.list(url.searchParams));
+      const done =
+        method === 'PUT'
+          ? locked.put(key, body, req.headers)
+          : method === 'GET'
+            ? locked.get(key, version)
+            : locked.remove(key, version);
+      return void end(done.status, done.body);
+    }
     const upload = uploads.get(url.searchParams.get('uploadId') ?? '');
     if (method === 'GET' && key === '') return void end(200, list(url.searchParams));
     if (method === 'POST' && url.searchParams.has('uploads')) {
@@ -153,6 +169,7 @@ function refusalOf(
   if (payloadHash !== sha256(body)) return 'XAmzContentSHA256Mismatch';
   const signed = names.split(';');
   if (!['host', 'x-amz-date', 'x-amz-content-sha256'].every((name) => signed.includes(name))) return 'AccessDenied';
+  if (!Object.keys(headers).every((name) => !name.startsWith('x-amz-') || signed.includes(name))) return 'AccessDenied';
   const expected = signatureOf({ method, url, headers, signed, payloadHash }, { secretAccessKey, region });
   return timingSafeEqual(Buffer.from(expected), Buffer.from(signature)) ? undefined : 'SignatureDoesNotMatch';
 }

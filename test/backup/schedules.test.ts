@@ -38,7 +38,7 @@ async function schedule(backupTimeZone: string): Promise<string> {
   made.push(prefix);
   await ensureSchedules(temporal.client, { prefix, queues: taskQueues(prefix), backupTimeZone });
   // They must not run while they are looked at: nobody polls their queue.
-  for (const name of ['backup', 'restore-drill', 'reconcile', 'nonces', 'audit-verification']) {
+  for (const name of ['backup', 'restore-drill', 'reconcile', 'nonces', 'audit-verification', 'audit-checkpoint']) {
     await temporal.client.schedule.getHandle(`${prefix}-${name}`).pause('only looked at');
   }
   return prefix;

@@ -3,6 +3,7 @@ import { evaluateAlerts, type Measurements } from '../../domain/alert.ts';
 
 const WELL: Measurements = {
   ...{ sealLagSeconds: 0, mailWaitingSeconds: 0, requests: 0, serverErrors: 0, lostWorkflows: 0, strayEntries: 0 },
+  ...{ checkpointWaitingSeconds: 0, checkpointFailures: 0 },
 };
 const firing = (measured: Partial<Measurements>) =>
   evaluateAlerts({ ...WELL, ...measured }).flatMap(({ name, firing: fires }) => (fires ? [name] : []));
@@ -11,6 +12,9 @@ test.each([
   [{}, []],
   [{ sealLagSeconds: 30 }, []],
   [{ sealLagSeconds: 30.1 }, ['seal_lag']],
+  [{ checkpointWaitingSeconds: 7_200 }, []],
+  [{ checkpointWaitingSeconds: 7_201 }, ['checkpoint_late']],
+  [{ checkpointFailures: 1 }, ['checkpoint_incomplete']],
   [{ mailWaitingSeconds: 60 }, []],
   [{ mailWaitingSeconds: 61 }, ['outbox_backlog']],
   [{ requests: 100, serverErrors: 5 }, []],

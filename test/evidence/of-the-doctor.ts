@@ -12,6 +12,7 @@ interface Examined {
 const GRAVE: Readonly<Record<string, Severity>> = {
   'audit-rights': 'critical',
   'audit-verification': 'critical',
+  checkpoints: 'high',
   secrets: 'critical',
   'database-role': 'high',
   'database-tls': 'high',

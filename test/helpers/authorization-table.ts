@@ -160,6 +160,9 @@ export const AUTHORIZATION: Readonly<Record<string, Rule>> = {
   'POST /api/admin/security/accounts/{user_id}/unlock': any(ADMIN),
 
   'GET /api/admin/security/audit-logs': none(AUDITORS),
+  'GET /api/admin/security/audit-logs/checkpoint': none(AUDITORS),
+  'GET /api/admin/security/audit-logs/checkpoints': none(AUDITORS),
+  'POST /api/admin/security/audit-logs/checkpoints': none(AUDITORS),
   'POST /api/admin/security/audit-logs/verify-chain': none(AUDITORS),
   'GET /api/admin/security/audit-logs/verifications/{id}': none(AUDITORS),
   'POST /api/admin/security/audit-logs/verifications/{id}/cancel': none(AUDITORS),
