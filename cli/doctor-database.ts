@@ -5,7 +5,7 @@ import type { Config } from '../platform/config.ts';
 import { attempt, type Finding, fail, finding, type Outcome, ok, warn } from './doctor-finding.ts';
 
 const OLDEST_MAJOR = 14;
-const PROTECTED = ['audit_entry', 'audit_seal', 'audit_tree_node', 'audit_era', 'audit_log_origin'];
+const PROTECTED = ['audit_entry', 'audit_seal', 'audit_tree_node', 'audit_checkpoint', 'audit_era', 'audit_log_origin'];
 /** One against changes and one against truncation, on each protected table. */
 const TRIGGERS = PROTECTED.length * 2;
 /** API and worker processes of a small installation; each may take its whole pool. */

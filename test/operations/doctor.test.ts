@@ -98,7 +98,7 @@ describe('[O6] [G3] tradeguard doctor', () => {
     await run(owner, 'alter table audit_seal disable trigger audit_seal_append_only');
     expect((await examine(healthy)).byId('audit-rights')).toMatchObject({
       state: 'fail',
-      detail: expect.stringContaining('7 of 8'),
+      detail: expect.stringContaining('11 of 12'),
     });
     await run(owner, 'alter table audit_seal enable trigger audit_seal_append_only');
     expect((await examine(healthy)).byId('audit-rights')).toMatchObject({ state: 'ok' });
