@@ -1,34 +1,27 @@
 import type { KeyObject } from 'node:crypto';
-import { setImmediate as yieldToOthers } from 'node:timers/promises';
-import {
-  type ChainFaultReason,
-  type ChainHead,
-  type ChainRow,
-  createChainVerifier,
-  genesisHash,
-} from '../security/audit-chain.ts';
-import { sealMessage } from '../security/audit-seal-mac.ts';
+import { isDomainError } from '../domain/errors.ts';
+import { type ChainHead, genesisHash } from '../security/audit-chain.ts';
+import type { Checkpoint } from '../security/checkpoint.ts';
+import { type CompactRange, createCompactRange } from '../security/merkle.ts';
 import { createHmacCheck } from '../security/sha256.ts';
+import { type Fault, type RangeResult, rangeOf, rangeWidth } from './audit-check.ts';
+import { type CheckPool, openCheckHere, openCheckThreads } from './audit-check-pool.ts';
+import { type Attack, type Diagnosis, diagnose } from './audit-diagnosis.ts';
+import { compactRangeAt, headAt } from './audit-tree.ts';
 import type { Database } from './orm.ts';
 import { oneRow, row, rows } from './sql.ts';
 
-/** Entries read in one statement: a few megabytes, so memory does not grow with the log. */
-const PAGE_SIZE = 2_000;
-/** Entries checked between two chances for other work of this process: about 5 ms. */
-const SLICE_SIZE = 250;
+/** Shorter runs are checked in the caller's thread. */
+const WORTH_THREADS = 50_000;
 /** Unsealed entries that are looked at; more means that sealing stands still, which `unsealed` tells. */
 const PENDING_LIMIT = 100_000;
+const PENDING_CHECKED = 2_000;
 
-export type VerificationReason =
-  | ChainFaultReason
-  /** One entry has two seals. */
-  | 'sealed_twice'
-  /** An entry lies where the sealer never looks: it was put into the table by hand. */
-  | 'entry_hidden';
+export type VerificationReason = Attack;
 
 export interface Verification {
   valid: boolean;
-  /** Sealed entries that were found sound, from the first on. */
+  /** Sealed entries that were found sound, from the first of the run on. */
   checked: number;
   /** Entries that wait for their seal. */
   unsealed: number;
@@ -37,98 +30,161 @@ export interface Verification {
   reason: VerificationReason | null;
   /** The end of the sound part. */
   head: ChainHead;
+  /** Published checkpoints that the log was held against. */
+  checkpoints: number;
+}
+
+/** What was published outside the database, opened and in the order of sizes. */
+export interface PublishedEvidence {
+  /** Those that bind the log as it is now. */
+  checkpoints: readonly Checkpoint[];
+  /** One of them that is not what it should be. */
+  fault: 'foreign_checkpoint' | 'checkpoint_forged' | null;
+  /** Tells what a log that is shorter than a checkpoint, or other than it says, has been through. */
+  nameOf(checkpoint: Checkpoint, size: number): Promise<Attack>;
 }
 
 export interface VerifyOptions {
   /** Goes on behind what an interrupted run has checked already. */
   after?: ChainHead;
-  /** Called after every page. `total` is the number of seals when the run began. */
+  /** Entries from this sequence number on, and up to the other, exclusive. Everything where they are left out. */
+  from?: number;
+  to?: number;
+  published?: PublishedEvidence;
+  /** Threads for a long log; one where it is left out. */
+  threads?: number;
+  /** Called after every range of one to thirty thousand entries. `total` is where the run will end. */
   onProgress?: (progress: { head: ChainHead; total: number }) => void | Promise<void>;
-  /** Ends the run between two pages with the signal's reason. */
+  /** Ends the run between two ranges with the signal's reason. */
   signal?: AbortSignal;
 }
 
-interface SealedRow extends ChainRow {
-  hash: Buffer;
-  entryId: string;
-  n: string;
-  era: string;
-  xid: string;
-  sealedAt: string;
-  horizon: string | null;
-  sealMac: Buffer;
-  stored: { id: string | null; at: string | null; action: unknown; actor: unknown; subject: unknown; outcome: unknown };
-}
-
 /**
- * Recomputes the whole log: entry texts, their columns and MACs, every link, leaf and seal, and that each entry is sealed
- * exactly once. Reads page by page without a long transaction, beside writers and sealer, and stops at the first fault.
+ * Recomputes the log: entry texts, their columns and MACs, every link, leaf and seal, the Merkle tree, that each entry is
+ * sealed exactly once, and that all of it is what was published. Reads without a long transaction, beside writers and
+ * sealer, and stops at the first fault, which it names. Memory does not grow with the log.
  */
 export function createAuditVerifier({ db, auditKeys }: { db: Database; auditKeys: readonly KeyObject[] }) {
-  async function page(afterSeq: number, throughSeq: number): Promise<SealedRow[]> {
-    const found = await rows<Record<string, never>>(db.fork(), PAGE, [afterSeq, throughSeq]);
-    return found.map(toSealedRow);
+  const macChecks = auditKeys.map(createHmacCheck);
+
+  async function verify(options: VerifyOptions = {}): Promise<Verification> {
+    const { onProgress, signal, published, threads = 1 } = options;
+    const sealed = await sealedCount(db);
+    const total = Math.min(sealed, options.to ?? sealed);
+    const isWhole = options.to === undefined;
+    const begin = await startOf(options, total);
+    const evidence = await evidenceOf(published);
+    const within = evidence.filter(({ size }) => size > begin.size && size <= total);
+    // What an interrupted run had checked counts as checked.
+    const first = options.after === undefined ? begin.size : 0;
+    let { head } = begin;
+    let confirmed = begin.size;
+    const invalid = async ({ seq, reason }: { seq: number | null; reason: Attack }): Promise<Verification> => ({
+      ...{ valid: false, checked: head.seq + 1 - first, unsealed: (await countUnsealed(db)).count },
+      ...{ firstInvalidSeq: seq, reason, head, checkpoints: within.filter(({ size }) => size <= confirmed).length },
+    });
+
+    const pool = await poolFor(total - begin.size, threads);
+    try {
+      for await (const result of inOrder(pool, { begin: begin.size, total, sizes: within.map(({ size }) => size) })) {
+        const fault = faultAt(result, head);
+        const isLinked = fault === null || fault.seq > result.from;
+        for (const point of isLinked ? result.points : []) {
+          const wrong = within.find((one) => one.size === point.size && !agrees(one, point, begin.tree));
+          if (wrong !== undefined) {
+            head = { seq: confirmed - 1, hash: await headAt(db.fork(), confirmed) };
+            return invalid(await rewritten(wrong, sealed, confirmed));
+          }
+          confirmed = point.size;
+        }
+        if (isLinked && result.last !== null) {
+          begin.tree.append(rangeOf(result));
+          head = { seq: result.from + result.checked - 1, hash: Buffer.from(result.last) };
+        }
+        if (fault !== null) return invalid(await diagnose(db.fork(), fault));
+        await onProgress?.({ head, total });
+        signal?.throwIfAborted();
+      }
+    } finally {
+      await pool.close();
+    }
+    if (isWhole) {
+      const longer = evidence.find(({ size }) => size > sealed);
+      if (longer !== undefined) return invalid({ seq: sealed, reason: await longer.nameOf(sealed) });
+      const rest = await verifyRest();
+      if (rest !== null) return invalid(rest);
+    }
+    if (published?.fault) return invalid({ seq: null, reason: published.fault });
+    const { count: unsealed } = await countUnsealed(db);
+    return {
+      ...{ valid: true, checked: head.seq + 1 - first, unsealed, firstInvalidSeq: null, reason: null },
+      ...{ head, checkpoints: within.length },
+    };
   }
 
-  const macChecks = auditKeys.map(createHmacCheck);
-  const isGenuine = (message: string | Uint8Array, mac: Uint8Array) => macChecks.some((isMac) => isMac(message, mac));
-  const hasGenuineSeal = (seal: SealedRow): boolean => isGenuine(sealMessage(seal), seal.sealMac);
-
-  async function verify({ after, onProgress, signal }: VerifyOptions = {}): Promise<Verification> {
-    const { origin, total } = await bounds(db);
-    const published = await lastSoundHead(db);
-    const start = after ?? { seq: -1, hash: genesisHash(origin) };
-    const verifier = createChainVerifier<SealedRow>({
-      origin,
-      after: start,
-      auditKeys,
-      checkSeal: hasGenuineSeal,
-      ...(published ? { published } : {}),
-    });
-    let head = start;
-    let next = page(start.seq, total - 1);
-    for (;;) {
-      const current = await next;
-      const last = current.at(-1);
-      if (last === undefined) break;
-      // The next page is fetched while this one is checked: database and verifier work at the same time.
-      next = page(last.seq, total - 1);
-      next.catch(() => {});
-      for (const [index, sealed] of current.entries()) {
-        if (index % SLICE_SIZE === 0) await yieldToOthers();
-        const fault = verifier.push(sealed) ?? columnFault(sealed);
-        if (fault) {
-          await next;
-          return unsound(await countUnsealed(db), { checked: head.seq + 1, head, ...fault });
-        }
-        head = { seq: sealed.seq, hash: sealed.hash };
-      }
-      await onProgress?.({ head, total });
-      signal?.throwIfAborted();
+  /** From where on is checked, and what the tree before it is. */
+  async function startOf({ after, from }: VerifyOptions, total: number) {
+    const size = Math.min(after === undefined ? (from ?? 0) : after.seq + 1, total);
+    try {
+      const head = after ?? { seq: size - 1, hash: await headAt(db.fork(), size) };
+      const hashes = await compactRangeAt(db.fork(), size);
+      return { size, head, tree: createCompactRange({ end: size, hashes }) };
+    } catch (error) {
+      // The tree of an old log is still being made, or the log does not reach that far any more.
+      if (!isDomainError(error) || size === 0) throw error;
+      const { origin } = await oneRow<{ origin: string }>(db.fork(), 'select origin from audit_log_origin');
+      return { size: 0, head: { seq: -1, hash: genesisHash(origin) }, tree: createCompactRange() };
     }
-    const { fault } = verifier.end();
-    if (fault) return unsound(await countUnsealed(db), { checked: head.seq + 1, head, ...fault });
-    return verifyRest(head);
+  }
+
+  function poolFor(entries: number, threads: number): Promise<CheckPool> | CheckPool {
+    return entries < WORTH_THREADS
+      ? openCheckHere(db.databaseUrl, auditKeys)
+      : openCheckThreads(db.databaseUrl, auditKeys, threads);
+  }
+
+  /** Links and hashes are sound, and yet it is not what was published. */
+  async function rewritten(wrong: Evidence, sealed: number, confirmed: number): Promise<Diagnosis> {
+    const late = await row<{ seq: string }>(
+      db.fork(),
+      'select seq from audit_seal where seq >= $1 and seq < $2 and sealed_at > $3::timestamptz order by seq limit 1',
+      [confirmed, wrong.size, wrong.time],
+    );
+    const reason = await wrong.nameOf(sealed);
+    if (late === undefined)
+      return { seq: confirmed, reason: reason === 'tail_truncated' ? 'history_rewritten' : reason };
+    // It covered the entry's number before the entry was sealed: another one stood there.
+    return { seq: Number(late.seq), reason: reason === 'restored_without_tail' ? reason : 'tail_rewritten' };
+  }
+
+  /** Everything that binds, the shortest first: what was published, and what an earlier verification found. */
+  async function evidenceOf(published: PublishedEvidence | undefined): Promise<Evidence[]> {
+    const memory = await lastSoundHead(db);
+    const found: Evidence[] = memory === null ? [] : [memory];
+    if (published !== undefined) {
+      for (const checkpoint of published.checkpoints) {
+        const { size, head, root, time } = checkpoint;
+        found.push({ size, head, root, time, nameOf: (sealed) => published.nameOf(checkpoint, sealed) });
+      }
+    }
+    return found.sort((a, b) => a.size - b.size);
   }
 
   /** What the walk along the seals cannot see: entries with two seals, and entries without one. */
-  async function verifyRest(head: ChainHead): Promise<Verification> {
-    const checked = head.seq + 1;
+  async function verifyRest(): Promise<{ seq: number | null; reason: Attack } | null> {
     const twice = await row<{ seq: string }>(db.fork(), SEALED_TWICE);
+    if (twice !== undefined) return { seq: Number(twice.seq), reason: 'sealed_twice' };
     const unsealed = await countUnsealed(db);
-    if (twice !== undefined) {
-      return unsound(unsealed, { checked: Number(twice.seq), head, seq: Number(twice.seq), reason: 'sealed_twice' });
-    }
     if (unsealed.count > unsealed.pending && unsealed.pending < PENDING_LIMIT) {
-      return unsound(unsealed, { checked, head, seq: null, reason: 'entry_hidden' });
+      return { seq: null, reason: 'entry_hidden' };
     }
     const pending = await rows<{ entry: string; entry_hmac: Buffer }>(
       db.fork(),
-      `select entry, entry_hmac from audit_pending('0', 0, ${PAGE_SIZE})`,
+      `select entry, entry_hmac from audit_pending('0', 0, ${PENDING_CHECKED})`,
     );
-    if (!pending.every(({ entry, entry_hmac }) => isGenuine(entry, entry_hmac)))
-      return unsound(unsealed, { checked, head, seq: null, reason: 'hmac_mismatch' });
-    return { valid: true, checked, unsealed: unsealed.count, firstInvalidSeq: null, reason: null, head };
+    const isGenuine = ({ entry, entry_hmac }: (typeof pending)[number]) =>
+      macChecks.some((isMac) => isMac(entry, entry_hmac));
+    return pending.every(isGenuine) ? null : { seq: null, reason: 'changed_before_sealing' };
   }
 
   return { verify };
@@ -136,22 +192,74 @@ export function createAuditVerifier({ db, auditKeys }: { db: Database; auditKeys
 
 export type AuditVerifier = ReturnType<typeof createAuditVerifier>;
 
-async function bounds(db: Database): Promise<{ origin: string; total: number }> {
-  const { origin, last } = await oneRow<{ origin: string; last: string | null }>(
-    db.fork(),
-    'select origin, (select max(seq) from audit_seal) as last from audit_log_origin',
-  );
-  return { origin, total: Number(last ?? -1) + 1 };
+/** What the log was at one size, by somebody's word: a published checkpoint, or an earlier verification. */
+interface Evidence {
+  size: number;
+  head: Buffer;
+  /** An earlier verification noted none. */
+  root: Buffer | null;
+  /** PostgreSQL reads it. */
+  time: string;
+  /** What a log of that many sealed entries that does not agree with it has been through. */
+  nameOf(sealed: number): Promise<Attack>;
+}
+
+/** The first thing that is wrong in a range, its link to the range before included. */
+function faultAt(result: RangeResult, head: ChainHead): Fault | null {
+  const isLinked = result.firstPrev === null || head.hash.equals(result.firstPrev);
+  const isFirst = result.fault !== null && result.fault.seq === result.from && result.fault.symptom !== 'tree_node';
+  return isLinked || isFirst ? result.fault : { seq: result.from, symptom: 'link' };
+}
+
+/** @param tree of everything before the range that the point lies in */
+function agrees(evidence: Evidence, point: RangeResult['points'][number], tree: CompactRange): boolean {
+  if (!evidence.head.equals(point.head)) return false;
+  if (evidence.root === null) return true;
+  const grown = createCompactRange({ end: tree.end(), hashes: tree.hashes() });
+  grown.append({ begin: tree.end(), end: point.size, hashes: point.subtrees });
+  return grown.root().equals(evidence.root);
+}
+
+/** Results in the order of their ranges, with the next ones under way. */
+async function* inOrder(
+  pool: CheckPool,
+  { begin, total, sizes }: { begin: number; total: number; sizes: readonly number[] },
+): AsyncGenerator<RangeResult> {
+  const underWay: Promise<RangeResult>[] = [];
+  const wanted = [...new Set(sizes)];
+  const width = rangeWidth(total - begin);
+  let next = begin;
+  for (;;) {
+    while (next < total && underWay.length < pool.width) {
+      const from = next;
+      next = Math.min(total, (Math.floor(from / width) + 1) * width);
+      const to = next;
+      const result = pool.check({ from, to, sizes: wanted.filter((size) => size > from && size <= to) });
+      result.catch(() => {});
+      underWay.push(result);
+    }
+    const result = underWay.shift();
+    if (result === undefined) return;
+    yield await result;
+  }
+}
+
+async function sealedCount(db: Database): Promise<number> {
+  const { last } = await oneRow<{ last: string | null }>(db.fork(), 'select max(seq) as last from audit_seal');
+  return Number(last ?? -1) + 1;
 }
 
 /** The longest chain that was ever found sound: a shorter or another one since then is a fault. */
-async function lastSoundHead(db: Database): Promise<ChainHead | null> {
-  const found = await row<{ checked: string; head_hash: Buffer }>(
+async function lastSoundHead(db: Database): Promise<Evidence | null> {
+  const found = await row<{ checked: string; head_hash: Buffer; at: string }>(
     db.fork(),
-    `select checked, head_hash from audit_verification where status = 'valid' and checked > 0
+    `select checked, head_hash, coalesce(started_at, requested_at) as at from audit_verification where status = 'valid' and checked > 0
       order by checked desc limit 1`,
   );
-  return found === undefined ? null : { seq: Number(found.checked) - 1, hash: found.head_hash };
+  if (found === undefined) return null;
+  const size = Number(found.checked);
+  const nameOf = async (sealed: number): Promise<Attack> => (sealed < size ? 'tail_truncated' : 'history_rewritten');
+  return { size, head: found.head_hash, root: null, time: found.at, nameOf };
 }
 
 /** All three counts come from one snapshot, so appends and seals meanwhile cannot make them disagree. */
@@ -163,78 +271,6 @@ async function countUnsealed(db: Database): Promise<{ count: number; pending: nu
   );
   return { count: Math.max(0, Number(entries) - Number(seals)), pending: Number(pending) };
 }
-
-function unsound(
-  unsealed: { count: number },
-  fault: { checked: number; head: ChainHead; seq: number | null; reason: VerificationReason },
-): Verification {
-  const { checked, head, seq, reason } = fault;
-  return { valid: false, checked, unsealed: unsealed.count, firstInvalidSeq: seq, reason, head };
-}
-
-/** The columns beside the text serve queries; a search must not find something else than what is hashed. */
-function columnFault(sealed: SealedRow): { seq: number; reason: ChainFaultReason } | null {
-  const { seq, stored } = sealed;
-  let text: Record<string, unknown>;
-  try {
-    // Its MAC has held, so it is what `append` wrote: canonical, no name twice. Making it canonical again would be most of the work.
-    text = JSON.parse(sealed.entry ?? '') as Record<string, unknown>;
-  } catch {
-    return { seq, reason: 'not_canonical' };
-  }
-  const idOf = (party: unknown) => (party as { id?: string } | null)?.id ?? null;
-  const agrees =
-    text.id === sealed.entryId &&
-    text.id === stored.id &&
-    text.at === stored.at &&
-    text.action === stored.action &&
-    text.outcome === stored.outcome &&
-    idOf(text.actor) === stored.actor &&
-    idOf(text.subject) === stored.subject;
-  return agrees ? null : { seq, reason: 'column_mismatch' };
-}
-
-const UTC = '+00';
-const MICROSECONDS = 'hh:mm:ss.uuuuuu';
-
-/** PostgreSQL's text of a timestamptz in UTC as RFC 3339 with exactly six digits of fraction. */
-function microseconds(timestamp: string): string {
-  const [date, time] = [timestamp.slice(0, 10), timestamp.slice(11, -UTC.length)];
-  return `${date}T${time.includes('.') ? time.padEnd(MICROSECONDS.length, '0') : `${time}.000000`}Z`;
-}
-
-// biome-ignore lint/suspicious/noExplicitAny: the raw row of PAGE, named field by field here and nowhere else
-function toSealedRow(raw: any): SealedRow {
-  return {
-    seq: Number(raw.seq),
-    entryId: raw.entry_id,
-    n: raw.n ?? '',
-    era: String(raw.era ?? ''),
-    xid: raw.xid ?? '',
-    entry: raw.entry,
-    prevHash: raw.prev_hash,
-    hash: raw.hash,
-    leafHash: raw.leaf_hash,
-    entryHmac: raw.entry_hmac,
-    sealMac: raw.seal_hmac,
-    sealedAt: microseconds(raw.sealed_at),
-    horizon: raw.horizon,
-    stored: {
-      id: raw.id,
-      at: raw.at === null ? null : microseconds(raw.at),
-      action: raw.action,
-      actor: raw.actor,
-      subject: raw.subject,
-      outcome: raw.outcome,
-    },
-  };
-}
-
-const PAGE = `
-  select s.seq, s.entry_id, s.prev_hash, s.hash, s.leaf_hash, s.seal_hmac, s.horizon::text as horizon, s.sealed_at,
-         e.id, e.n, e.era, e.xid::text as xid, e.entry, e.entry_hmac, e.at, e.action, e.actor, e.subject, e.outcome
-    from audit_seal s left join audit_entry e on e.id = s.entry_id
-   where s.seq > $1 and s.seq <= $2 order by s.seq limit ${PAGE_SIZE}`;
 
 const SEALED_TWICE = `
   select min(seq) as seq from (

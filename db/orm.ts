@@ -54,6 +54,8 @@ export async function createOrm(options: OrmOptions) {
   });
   return {
     orm,
+    /** For connections of one's own. Holds the password: never to be logged. */
+    databaseUrl: options.databaseUrl,
     /** A fork for one request or one activity attempt; takes a connection only while a statement runs. */
     fork: (): Tx => orm.em.fork(),
     /** Runs `work` in one READ COMMITTED transaction on a fork of its own. */

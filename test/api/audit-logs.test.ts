@@ -174,7 +174,7 @@ describe('the audit log over HTTP', () => {
       const answer = await stack.api.post(`${PATH}/verify-chain`, {}, { token: auditor.token });
       expect(answer).toMatchObject({
         status: 200,
-        body: { valid: false, firstInvalidSeq: victim?.seq, checked: victim?.seq, reason: 'hash_mismatch' },
+        body: { valid: false, firstInvalidSeq: victim?.seq, checked: victim?.seq, reason: 'entry_changed' },
       });
     }
     const incidents = await rows<{ severity: string; status: string }>(

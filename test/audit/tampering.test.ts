@@ -36,7 +36,7 @@ const ATTACKS: Record<string, { attack: (sql: Sql) => Promise<unknown>; seq: num
   'changed text': {
     attack: (sql) => sql(`update audit_entry set entry = ${CHANGED} where id = ${TEXT_AT(4)}`),
     seq: 4,
-    reason: 'hash_mismatch',
+    reason: 'entry_changed',
   },
   'changed text and hash': {
     attack: async (sql) => {
@@ -48,7 +48,7 @@ const ATTACKS: Record<string, { attack: (sql: Sql) => Promise<unknown>; seq: num
       );
     },
     seq: 4,
-    reason: 'hmac_mismatch',
+    reason: 'entry_changed',
   },
   'the whole chain rewritten with right hashes': {
     attack: async (sql) => {
@@ -56,12 +56,12 @@ const ATTACKS: Record<string, { attack: (sql: Sql) => Promise<unknown>; seq: num
       await rehash(sql);
     },
     seq: 4,
-    reason: 'hmac_mismatch',
+    reason: 'history_rewritten',
   },
   'deleted entry': {
     attack: (sql) => sql(`delete from audit_entry where id = ${TEXT_AT(5)}`),
     seq: 5,
-    reason: 'entry_missing',
+    reason: 'entry_deleted',
   },
   'deleted entry and seal': {
     attack: async (sql) => {
@@ -69,7 +69,7 @@ const ATTACKS: Record<string, { attack: (sql: Sql) => Promise<unknown>; seq: num
       await sql('delete from audit_seal where seq = 5');
     },
     seq: 5,
-    reason: 'gap',
+    reason: 'entry_deleted',
   },
   'deleted entry, numbers closed up, chain rewritten with right hashes': {
     attack: async (sql) => {
@@ -79,7 +79,7 @@ const ATTACKS: Record<string, { attack: (sql: Sql) => Promise<unknown>; seq: num
       await rehash(sql);
     },
     seq: 5,
-    reason: 'seal_mismatch',
+    reason: 'history_rewritten',
   },
   'swapped entries': {
     attack: async (sql) => {
@@ -88,7 +88,7 @@ const ATTACKS: Record<string, { attack: (sql: Sql) => Promise<unknown>; seq: num
       await sql('update audit_seal set seq = 6 where seq = 100');
     },
     seq: 3,
-    reason: 'prev_mismatch',
+    reason: 'entries_swapped',
   },
   'swapped entries, chain rewritten': {
     attack: async (sql) => {
@@ -98,56 +98,94 @@ const ATTACKS: Record<string, { attack: (sql: Sql) => Promise<unknown>; seq: num
       await rehash(sql);
     },
     seq: 3,
-    reason: 'seal_mismatch',
+    reason: 'history_rewritten',
+  },
+  'a number that was skipped': {
+    attack: async (sql) => {
+      for (let seq = 9; seq > 5; seq--) await sql('update audit_seal set seq = seq + 1 where seq = $1', [seq]);
+    },
+    seq: 6,
+    reason: 'sequence_gap',
+  },
+  'an inserted entry': {
+    attack: async (sql) => {
+      for (let seq = 9; seq > 5; seq--) await sql('update audit_seal set seq = seq + 1 where seq = $1', [seq]);
+      await sql(
+        `with forged as (
+           insert into audit_entry (id, entry, entry_hmac, at, action, outcome)
+           select gen_random_uuid(), ${CHANGED}, entry_hmac, at, action, outcome from audit_entry where id = ${TEXT_AT(2)}
+           returning id, entry)
+         insert into audit_seal (seq, entry_id, era, prev_hash, hash, leaf_hash, seal_hmac, sealed_at)
+         select 6, f.id, s.era, s.hash, sha256(s.hash || convert_to(f.entry, 'UTF8')),
+                sha256('\\x00'::bytea || convert_to(f.entry, 'UTF8')), s.seal_hmac, s.sealed_at
+           from forged f, audit_seal s where s.seq = 5`,
+      );
+    },
+    seq: 6,
+    reason: 'entry_inserted',
+  },
+  'the texts of two entries exchanged': {
+    attack: (sql) =>
+      sql(
+        `update audit_entry e set entry = o.entry from audit_entry o
+          where (e.id = ${TEXT_AT(3)} and o.id = ${TEXT_AT(7)}) or (e.id = ${TEXT_AT(7)} and o.id = ${TEXT_AT(3)})`,
+      ),
+    seq: 3,
+    reason: 'entries_swapped',
+  },
+  'changed previous hash': {
+    attack: (sql) => sql(`update audit_seal set prev_hash = sha256('x') where seq = 7`),
+    seq: 7,
+    reason: 'column_changed',
   },
   'changed hash': {
     attack: (sql) => sql(`update audit_seal set hash = sha256('x') where seq = 7`),
     seq: 7,
-    reason: 'hash_mismatch',
+    reason: 'column_changed',
   },
   'changed leaf hash': {
     attack: (sql) => sql(`update audit_seal set leaf_hash = sha256('x') where seq = 7`),
     seq: 7,
-    reason: 'leaf_mismatch',
+    reason: 'column_changed',
   },
   'changed MAC': {
     attack: (sql) => sql(`update audit_entry set entry_hmac = sha256('x') where id = ${TEXT_AT(2)}`),
     seq: 2,
-    reason: 'hmac_mismatch',
+    reason: 'entry_forged',
   },
   'changed time of sealing': {
     attack: (sql) => sql(`update audit_seal set sealed_at = sealed_at - interval '1 microsecond' where seq = 2`),
     seq: 2,
-    reason: 'seal_mismatch',
+    reason: 'seal_forged',
   },
   'changed horizon': {
     attack: (sql) => sql(`update audit_seal set horizon = '9999:9999:' where seq = 9`),
     seq: 9,
-    reason: 'seal_mismatch',
+    reason: 'seal_forged',
   },
   'changed transaction id': {
     attack: (sql) => sql(`update audit_entry set xid = '3' where id = ${TEXT_AT(8)}`),
     seq: 8,
-    reason: 'seal_mismatch',
+    reason: 'seal_forged',
   },
   'a search column that no longer follows its text': {
     attack: async (sql) => {
       await sql(`update audit_entry set actor = 'somebody-else' where id = ${TEXT_AT(6)}`);
     },
     seq: 6,
-    reason: 'column_mismatch',
+    reason: 'column_changed',
   },
   'a time column that no longer follows its text': {
     attack: async (sql) => {
       await sql(`update audit_entry set at = at + interval '1 microsecond' where id = ${TEXT_AT(6)}`);
     },
     seq: 6,
-    reason: 'column_mismatch',
+    reason: 'column_changed',
   },
   'the log of another origin': {
     attack: (sql) => sql(`update audit_log_origin set origin = 'tradeguard.local/other'`),
     seq: 0,
-    reason: 'prev_mismatch',
+    reason: 'foreign_log',
   },
   'an entry sealed a second time at the end': {
     attack: async (sql) => {
@@ -159,7 +197,7 @@ const ATTACKS: Record<string, { attack: (sql: Sql) => Promise<unknown>; seq: num
       );
     },
     seq: 10,
-    reason: 'seal_mismatch',
+    reason: 'sealed_twice',
   },
   'an entry put in by hand where the sealer never looks': {
     attack: (sql) =>
@@ -177,7 +215,7 @@ const ATTACKS: Record<string, { attack: (sql: Sql) => Promise<unknown>; seq: num
          select gen_random_uuid(), ${CHANGED}, entry_hmac, at, action, outcome from audit_entry where id = ${TEXT_AT(1)}`,
       ),
     seq: null,
-    reason: 'hmac_mismatch',
+    reason: 'changed_before_sealing',
   },
 };
 
@@ -203,7 +241,12 @@ describe('[A1] [A3] tampering by a database administrator is detected and named'
       await sql('delete from audit_entry where id in (select entry_id from audit_seal where seq >= 8)');
       await sql('delete from audit_seal where seq >= 8');
     });
-    expect(await log.verify()).toMatchObject({ valid: false, firstInvalidSeq: 8, reason: 'truncated', checked: 8 });
+    expect(await log.verify()).toMatchObject({
+      valid: false,
+      firstInvalidSeq: 8,
+      reason: 'tail_truncated',
+      checked: 8,
+    });
   });
 
   it('a tail cut off and grown again to the same length with genuine entries', async () => {
@@ -214,7 +257,7 @@ describe('[A1] [A3] tampering by a database administrator is detected and named'
     });
     await log.append('x', 'y', 'z');
     await log.seal();
-    expect(await log.verify()).toMatchObject({ valid: false, firstInvalidSeq: 9, reason: 'head_mismatch' });
+    expect(await log.verify()).toMatchObject({ valid: false, firstInvalidSeq: 8, reason: 'tail_rewritten' });
   });
 
   it('an entry that a holder of the key sealed a second time', async () => {
@@ -255,12 +298,12 @@ describe('[A1] [A3] tampering by a database administrator is detected and named'
     );
     await log.append('later');
     await log.seal();
-    expect(await log.verify()).toMatchObject({ valid: false, firstInvalidSeq: 10, reason: 'hmac_mismatch' });
+    expect(await log.verify()).toMatchObject({ valid: false, firstInvalidSeq: 10, reason: 'entry_forged' });
   });
 
   it('everything, to one who has another key', async () => {
     const other = createSecretKey(randomBytes(32));
-    expect(await log.verify([other])).toMatchObject({ valid: false, firstInvalidSeq: 0, reason: 'hmac_mismatch' });
+    expect(await log.verify([other])).toMatchObject({ valid: false, firstInvalidSeq: 0, reason: 'history_rewritten' });
     expect(await log.verify([other, log.auditKey])).toMatchObject({ valid: true });
   });
 

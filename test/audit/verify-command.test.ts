@@ -52,10 +52,10 @@ describe('tradeguard audit verify', () => {
     expect(JSON.parse(output)).toMatchObject({
       valid: false,
       firstInvalidSeq: 2,
-      reason: 'hash_mismatch',
+      reason: 'column_changed',
       checked: 2,
     });
     expect(code).toBe(1);
-    expect((await run()).output).toMatch(/^NOT SOUND: hash_mismatch at entry 2\./);
+    expect((await run()).output).toMatch(/^NOT SOUND: column_changed at entry 2\./);
   });
 });

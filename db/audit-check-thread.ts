@@ -1,0 +1,26 @@
+import type { KeyObject } from 'node:crypto';
+import { parentPort, workerData } from 'node:worker_threads';
+import { createRangeCheck, type RangeTask } from './audit-check.ts';
+import { connectForAudit } from './audit-connection.ts';
+
+/** What a thread is started with. */
+export interface ThreadData {
+  databaseUrl: string;
+  auditKeys: KeyObject[];
+}
+
+/** Checks the ranges that it is sent, one after the other, on a connection of its own. Ends with its message port. */
+const { databaseUrl, auditKeys } = workerData as ThreadData;
+const { check } = createRangeCheck(auditKeys);
+const client = await connectForAudit(databaseUrl);
+let queue = Promise.resolve();
+parentPort?.on('message', (task: RangeTask | 'end') => {
+  queue = queue.then(async () => {
+    if (task === 'end') {
+      await client.end();
+      parentPort?.close();
+      return;
+    }
+    parentPort?.postMessage(await check(client, task));
+  });
+});

@@ -1,0 +1,197 @@
+import type { KeyObject } from 'node:crypto';
+import type { ClientBase } from 'pg';
+import { sealMessage } from '../security/audit-seal-mac.ts';
+import { createCompactRange, perfectSubtrees } from '../security/merkle.ts';
+import { createHmacCheck, createSha256 } from '../security/sha256.ts';
+import { type SealedRow, sealedRows } from './audit-rows.ts';
+
+/** What is wrong with a row, as it shows. What was done to the log to make it so is told by audit-diagnosis.ts. */
+export type Symptom =
+  | 'gap'
+  | 'entry_missing'
+  | 'link'
+  | 'hash'
+  | 'leaf'
+  | 'entry_mac'
+  | 'seal_mac'
+  /** Both MACs are wrong. */
+  | 'both_macs'
+  /** The seal's MAC is wrong, and so is that of the next one. */
+  | 'rewritten'
+  | 'column'
+  | 'not_canonical'
+  | 'tree_node';
+
+export interface Fault {
+  seq: number;
+  symptom: Symptom;
+}
+
+const [MIN_WIDTH, MAX_WIDTH] = [2 ** 10, 2 ** 15];
+/** A run is told of in about that many steps. */
+const STEPS = 16;
+
+/**
+ * Entries of a range, a power of two: ranges begin at multiples of it, but for the first of a run. A long range costs the
+ * least; a short one in a short log lets a run be followed and stopped.
+ */
+export function rangeWidth(entries: number): number {
+  let width = MIN_WIDTH;
+  while (width < MAX_WIDTH && width * STEPS < entries) width *= 2;
+  return width;
+}
+
+export interface RangeTask {
+  /** Sequence numbers, `to` exclusive. */
+  from: number;
+  to: number;
+  /** Sizes of the log, from < size <= to, whose root and head are asked for. */
+  sizes: readonly number[];
+}
+
+/** Plain data: it travels between threads. */
+export interface RangeResult {
+  from: number;
+  /** Sound rows from the first on. */
+  checked: number;
+  /** Previous hash of the first row: whoever knows the range before holds it against that one's end. */
+  firstPrev: Uint8Array | null;
+  /** Hash of the last sound row; null when there is none. */
+  last: Uint8Array | null;
+  fault: Fault | null;
+  /** Of the perfect subtrees of the sound rows. */
+  subtrees: Uint8Array[];
+  /** For each of the sizes that lies within the sound rows: chain hash, and subtrees from `from` on. */
+  points: { size: number; head: Uint8Array; subtrees: Uint8Array[] }[];
+}
+
+const LEAF_PREFIX = Buffer.of(0);
+/** Stored nodes of the tree are roots of that many leaves. */
+const TILE_WIDTH = 256;
+
+/** Checks ranges of the log, each by itself, so that any number can be checked at once. */
+export function createRangeCheck(auditKeys: readonly KeyObject[]) {
+  const macChecks = auditKeys.map(createHmacCheck);
+  const isGenuine = (message: string | Uint8Array, mac: Uint8Array | null) =>
+    mac !== null && macChecks.some((isMac) => isMac(message, mac));
+  const sha256 = createSha256();
+  const isSealGenuine = (row: SealedRow) => isGenuine(sealMessage(row), row.sealMac);
+
+  function symptomOf(row: SealedRow, before: Uint8Array): Symptom | null {
+    const { entry } = row;
+    if (entry === null) return 'entry_missing';
+    if (!row.prevHash.equals(before)) return 'link';
+    if (!row.hash.equals(sha256(before, entry))) return 'hash';
+    if (!row.leafHash.equals(sha256(LEAF_PREFIX, entry))) return 'leaf';
+    if (!isGenuine(entry, row.entryHmac)) return isSealGenuine(row) ? 'entry_mac' : 'both_macs';
+    if (!isSealGenuine(row)) return 'seal_mac';
+    return columnSymptom(entry, row);
+  }
+
+  /** @throws errors of the connection */
+  async function check(client: ClientBase, task: RangeTask): Promise<RangeResult> {
+    const { from, to, sizes } = task;
+    const tree = createCompactRange({ begin: from });
+    const nodes = await storedNodes(client, from, to);
+    const result: RangeResult = {
+      from,
+      checked: 0,
+      firstPrev: null,
+      last: null,
+      fault: null,
+      subtrees: [],
+      points: [],
+    };
+    let before: Buffer | undefined;
+    let tile = createCompactRange({ begin: from });
+    let nextSize = 0;
+    for await (const row of sealedRows(client, task)) {
+      if (result.fault !== null) {
+        // One more row tells whether one place was changed, or everything from there on.
+        if (!isSealGenuine(row)) result.fault.symptom = 'rewritten';
+        break;
+      }
+      const seq = from + result.checked;
+      before ??= Buffer.from(row.prevHash);
+      result.firstPrev ??= before;
+      const symptom = row.seq === seq ? symptomOf(row, before) : 'gap';
+      if (symptom !== null) {
+        result.fault = { seq, symptom };
+        if (symptom === 'seal_mac' || symptom === 'both_macs') continue;
+        break;
+      }
+      const leaf = Buffer.from(row.leafHash);
+      tree.push(leaf);
+      tile.push(leaf);
+      before = Buffer.from(row.hash);
+      result.checked += 1;
+      if ((seq + 1) % TILE_WIDTH === 0) {
+        const stored = nodes.get((seq + 1) / TILE_WIDTH - 1);
+        if (
+          stored !== undefined &&
+          tile.begin % TILE_WIDTH === 0 &&
+          !stored.equals(tile.hashes()[0] ?? Buffer.alloc(0))
+        ) {
+          result.fault = { seq: seq + 1 - TILE_WIDTH, symptom: 'tree_node' };
+          break;
+        }
+        tile = createCompactRange({ begin: seq + 1 });
+      }
+      while (sizes[nextSize] === seq + 1) {
+        result.points.push({ size: seq + 1, head: before, subtrees: tree.hashes() });
+        nextSize += 1;
+      }
+    }
+    // Seals up to the end were counted: what is not there any more was taken away.
+    if (result.fault === null && result.checked < to - from) {
+      result.fault = { seq: from + result.checked, symptom: 'gap' };
+    }
+    result.last = result.checked > 0 ? (before ?? null) : null;
+    result.subtrees = tree.hashes();
+    return result;
+  }
+
+  return { check, isGenuine };
+}
+
+async function storedNodes(client: ClientBase, from: number, to: number): Promise<Map<number, Buffer>> {
+  const { rows } = await client.query<{ index: string; hash: Buffer }>(
+    'select index, hash from audit_tree_node where level = 8 and index >= $1 and index < $2',
+    [Math.ceil(from / TILE_WIDTH), Math.floor(to / TILE_WIDTH)],
+  );
+  return new Map(rows.map(({ index, hash }) => [Number(index), hash]));
+}
+
+/** The number of rows that a result's subtrees stand for, checked against their number. */
+export function rangeOf({ from, checked, subtrees }: RangeResult): {
+  begin: number;
+  end: number;
+  hashes: Uint8Array[];
+} {
+  const end = from + checked;
+  if (perfectSubtrees(from, end).length !== subtrees.length) throw new Error('a range has lost hashes of its tree');
+  return { begin: from, end, hashes: subtrees };
+}
+
+/** The columns beside the text serve queries; a search must not find something else than what is hashed. */
+function columnSymptom(entry: string, { entryId, stored }: SealedRow): Symptom | null {
+  let text: Record<string, unknown>;
+  try {
+    // Its MAC has held, so it is what `append` wrote: canonical, no name twice. Making it canonical again would be most
+    // of the work.
+    text = JSON.parse(entry) as Record<string, unknown>;
+  } catch {
+    return 'not_canonical';
+  }
+  const idOf = (party: unknown) => (party as { id?: string } | null)?.id ?? null;
+  const agrees =
+    text.id === entryId &&
+    text.id === stored.id &&
+    text.at === stored.at &&
+    text.action === stored.action &&
+    text.outcome === stored.outcome &&
+    (text.severity ?? null) === stored.severity &&
+    idOf(text.actor) === stored.actor &&
+    idOf(text.subject) === stored.subject;
+  return agrees ? null : 'column';
+}
