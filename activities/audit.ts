@@ -34,14 +34,21 @@ interface Checkpoint {
 }
 
 /** Verification of the audit log as a long activity: it tells its progress, goes on after a crash, and can be cancelled. */
-export function createAuditActivities({ db, audit, auditKey }: ActivityDeps) {
+export function createAuditActivities({ db, audit, auditKey, checkpoints, log }: ActivityDeps) {
   const verifier = createAuditVerifier({ db, auditKeys: [auditKey] });
 
   async function walk(verificationId: string): Promise<Verification> {
     const context = Context.current();
     const checkpoint = context.info.heartbeatDetails as Checkpoint | undefined;
     let shownAt = 0;
+    // Places that cannot be read raise an alert of their own; the chain is worth verifying all the same.
+    const published = await checkpoints.evidence(context.cancellationSignal).catch((error: unknown) => {
+      context.cancellationSignal.throwIfAborted();
+      log.warn({ err: error }, 'the audit log is verified without its published checkpoints');
+      return undefined;
+    });
     return verifier.verify({
+      ...(published ? { published } : {}),
       ...(checkpoint ? { after: { seq: checkpoint.seq, hash: Buffer.from(checkpoint.hash, 'hex') } } : {}),
       signal: context.cancellationSignal,
       async onProgress({ head, total }) {

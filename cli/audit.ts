@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { SingleBar } from 'cli-progress';
 import type { Command } from 'commander';
 import type { Verification } from '../db/audit-verify.ts';
@@ -21,13 +22,20 @@ export function registerAudit(program: Command): void {
 }
 
 async function verify(flags: VerifyFlags): Promise<void> {
-  const [{ createOrm }, { createAuditVerifier }, { createAuditLog }, { installationConfig }] = await Promise.all([
+  const [
+    { createOrm },
+    { createAuditVerifier },
+    { createAuditLog },
+    { installationConfig },
+    { openCheckpointPublisher },
+  ] = await Promise.all([
     import('../db/orm.ts'),
     import('../db/audit-verify.ts'),
     import('../db/audit.ts'),
     import('./installation-config.ts'),
+    import('../activities/open-checkpoints.ts'),
   ]);
-  const { databaseUrl, auditKey } = installationConfig(flags.dataDir);
+  const { databaseUrl, auditKey, checkpoints: settings } = installationConfig(flags.dataDir);
   const db = await createOrm({ databaseUrl, poolMax: 3, applicationName: 'tradeguard-audit' });
   const bar = new SingleBar({
     format: '{bar} {percentage}% | {value} of {total} entries | {rate}/s | ETA {eta_formatted}',
@@ -38,7 +46,12 @@ async function verify(flags: VerifyFlags): Promise<void> {
   try {
     const started = performance.now();
     let isShown = false;
+    const audit = createAuditLog({ auditKey });
+    const log = { info: () => {}, warn: () => {} };
+    const published = await openCheckpointPublisher({ db, audit, auditKey, settings, log }).evidence();
     const result = await createAuditVerifier({ db, auditKeys: [auditKey] }).verify({
+      published,
+      threads: availableParallelism(),
       onProgress({ head, total }) {
         const rate = Math.round((head.seq + 1) / ((performance.now() - started) / 1000));
         if (!isShown) bar.start(total, head.seq + 1, { rate });
@@ -50,7 +63,7 @@ async function verify(flags: VerifyFlags): Promise<void> {
     console.log(flags.json ? JSON.stringify(jsonOf(result)) : sentence(result));
     process.exitCode = result.valid ? 0 : 1;
     await db.transaction((tx) =>
-      createAuditLog({ auditKey }).append(tx, {
+      audit.append(tx, {
         action: 'audit.verified',
         actor: { kind: 'operator' },
         subject: { kind: 'audit_log', id: 'command-line' },
@@ -64,13 +77,16 @@ async function verify(flags: VerifyFlags): Promise<void> {
   }
 }
 
-function jsonOf({ valid, checked, unsealed, firstInvalidSeq, reason, head }: Verification) {
-  return { valid, checked, unsealed, firstInvalidSeq, reason, headHash: head.hash.toString('hex') };
+function jsonOf({ valid, checked, unsealed, firstInvalidSeq, reason, head, checkpoints }: Verification) {
+  return { valid, checked, unsealed, firstInvalidSeq, reason, headHash: head.hash.toString('hex'), checkpoints };
 }
 
-function sentence({ valid, checked, unsealed, firstInvalidSeq, reason, head }: Verification): string {
+function sentence({ valid, checked, unsealed, firstInvalidSeq, reason, head, checkpoints }: Verification): string {
   const waiting = unsealed > 0 ? `, ${unsealed} more wait for their seal` : '';
-  if (valid) return `Sound: ${checked} entries${waiting}. Head ${head.hash.toString('hex')}.`;
+  if (valid) {
+    const told = `${checkpoints} published ${checkpoints === 1 ? 'checkpoint agrees' : 'checkpoints agree'}`;
+    return `Sound: ${checked} entries${waiting}; ${told}. Head ${head.hash.toString('hex')}.`;
+  }
   const place = firstInvalidSeq === null ? '' : ` at entry ${firstInvalidSeq}`;
   return `NOT SOUND: ${reason}${place}. ${checked} entries before it are as they were written${waiting}.`;
 }

@@ -69,11 +69,12 @@ export function createAuditVerifier({ db, auditKeys }: { db: Database; auditKeys
 
   async function verify(options: VerifyOptions = {}): Promise<Verification> {
     const { onProgress, signal, published, threads = 1 } = options;
+    // Evidence first: the log is at least as long as what was known of it before.
+    const evidence = await evidenceOf(published);
     const sealed = await sealedCount(db);
     const total = Math.min(sealed, options.to ?? sealed);
     const isWhole = options.to === undefined;
     const begin = await startOf(options, total);
-    const evidence = await evidenceOf(published);
     const within = evidence.filter(({ size }) => size > begin.size && size <= total);
     // What an interrupted run had checked counts as checked.
     const first = options.after === undefined ? begin.size : 0;

@@ -6,18 +6,21 @@ import type { ActivityDeps } from '../../activities/deps.ts';
 import { readVerification } from '../../db/audit-verification.ts';
 import { oneRow, row } from '../../db/sql.ts';
 import { uuidV7 } from '../../security/uuid.ts';
-import { createLog, type Log } from './log-fixture.ts';
+import { createPublishedLog } from './checkpoint-fixture.ts';
 
 const ENTRIES = 4_500;
 
 describe('the verification activity', () => {
-  let log: Log;
+  let log: Awaited<ReturnType<typeof createPublishedLog>>;
   let verifyAuditLog: ReturnType<typeof createAuditActivities>['verifyAuditLog'];
   beforeEach(async () => {
-    log = await createLog();
+    log = await createPublishedLog();
     for (let n = 0; n < ENTRIES; n += 500) await log.append(...Array.from({ length: 500 }, (_, i) => n + i));
     await log.seal(5_000);
-    const deps = { db: log.db, audit: log.audit, auditKey: log.auditKey, log: pino({ level: 'silent' }) };
+    const deps = {
+      ...{ db: log.db, audit: log.audit, auditKey: log.auditKey, checkpoints: log.publisher },
+      log: pino({ level: 'silent' }),
+    };
     ({ verifyAuditLog } = createAuditActivities(deps as unknown as ActivityDeps));
   });
   afterEach(() => log.close());

@@ -41,7 +41,7 @@ describe('tradeguard audit verify', () => {
   it('ends with 0 for a sound log, shows progress, and is itself in the log', async () => {
     const { code, output, progress } = await run();
     expect(progress).toContain('4 of 4 entries');
-    expect(output).toMatch(/^Sound: 4 entries\. Head [0-9a-f]{64}\.\n$/);
+    expect(output).toMatch(/^Sound: 4 entries; 0 published checkpoints agree\. Head [0-9a-f]{64}\.\n$/);
     expect(code).toBe(0);
     expect(await log.seal()).toBe(1);
   });
