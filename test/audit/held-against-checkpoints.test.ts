@@ -39,6 +39,20 @@ describe('[A3] a log is held against what was published of it', () => {
     expect(await verify()).toMatchObject({ valid: true, reason: null, checkpoints: 2 });
   });
 
+  it('and one of fifty thousand entries is read in threads, to the same end', async () => {
+    for (let n = 0; n < 104; n += 1) await log.append(...Array.from({ length: 500 }, (_, at) => 10 + n * 500 + at));
+    await log.seal(5_000);
+    await log.publisher.publish({ trigger: 'schedule' });
+    expect(await verify({ threads: 2 })).toMatchObject({ valid: true, checked: 52_012, checkpoints: 3 });
+    await log.asDatabaseAdministrator((sql) =>
+      sql(`update audit_entry set entry = replace(entry, '"success"', '"failure"')
+        where id in (select entry_id from audit_seal where seq in (40000, 45000))`),
+    );
+    expect(await verify({ threads: 2 })).toMatchObject({
+      ...{ valid: false, firstInvalidSeq: 40_000, checked: 40_000, reason: 'entry_changed', checkpoints: 2 },
+    });
+  });
+
   it('a tail that was cut off', async () => {
     await cutOff(9);
     expect(await verify()).toMatchObject({ valid: false, firstInvalidSeq: 9, reason: 'tail_truncated', checked: 9 });
