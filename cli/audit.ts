@@ -3,6 +3,7 @@ import { SingleBar } from 'cli-progress';
 import type { Command } from 'commander';
 import type { Verification } from '../db/audit-verify.ts';
 import { registerAuditCheckpoint } from './audit-checkpoint.ts';
+import { registerAuditExport } from './audit-export.ts';
 
 interface VerifyFlags {
   readonly dataDir: string;
@@ -19,6 +20,7 @@ export function registerAudit(program: Command): void {
     .option('--json', 'print the result as JSON')
     .action(verify);
   registerAuditCheckpoint(audit);
+  registerAuditExport(audit);
 }
 
 async function verify(flags: VerifyFlags): Promise<void> {

@@ -1,0 +1,287 @@
+import { createHash, type KeyObject } from 'node:crypto';
+import { createWriteStream } from 'node:fs';
+import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createGzip } from 'node:zlib';
+import type { AuditLog } from '../db/audit.ts';
+import { connectForAudit } from '../db/audit-connection.ts';
+import { type SealedRow, sealedRows } from '../db/audit-rows.ts';
+import { auditOrigin } from '../db/audit-search.ts';
+import { compactRangeAt, headAt, sealedSize } from '../db/audit-tree.ts';
+import { createAuditVerifier, type Verification } from '../db/audit-verify.ts';
+import type { Database } from '../db/orm.ts';
+import { rows } from '../db/sql.ts';
+import { canonicalJson } from '../security/canonical-json.ts';
+import { createCompactRange } from '../security/merkle.ts';
+import { createHmacCheck } from '../security/sha256.ts';
+import { signNote, verifierKeyOf } from '../security/signed-note.ts';
+import { readPublished } from './checkpoint-places.ts';
+import type { CheckpointPublisher } from './checkpoint-publisher.ts';
+
+/** Lines of a file; files begin at multiples of it. */
+const FILE_LINES = 65_536;
+/** Lines that are compressed in one piece. */
+const PIECE_LINES = 256;
+const MAX_PENDING = 1_000;
+/** For the auditor who is given the folder, and nobody else of the machine. */
+const [PRIVATE_FILE, PRIVATE_FOLDER] = [0o600, 0o700];
+
+/** The folder cannot be written to as asked. The message says what to do. */
+export class ExportError extends Error {
+  override readonly name = 'ExportError';
+}
+
+export interface ExportRequest {
+  /** Folder that is made. */
+  dir: string;
+  /** First sequence number, and the one behind the last. Everything where they are left out. */
+  from?: number;
+  to?: number;
+  threads?: number;
+  onProgress?: (progress: { phase: 'verify' | 'write'; done: number; total: number }) => void;
+  signal?: AbortSignal;
+}
+
+export interface Exported {
+  from: number;
+  to: number;
+  checkpoints: number;
+  verification: Verification;
+  manifestSha256: string;
+  /** To pin: an auditor compares it with what he got elsewhere. */
+  verifierKey: string;
+}
+
+interface WrittenFile {
+  name: string;
+  from: number;
+  count: number;
+  bytes: number;
+  sha256: string;
+}
+
+/**
+ * Writes entries with everything that an auditor needs to verify them without the database (docs/audit-verification.md has
+ * the format). What the holder of the audit key finds in them is signed with it, also when the log is not sound: an
+ * export is evidence then.
+ */
+export function createAuditExport(deps: {
+  db: Database;
+  audit: AuditLog;
+  auditKey: KeyObject;
+  publisher: CheckpointPublisher;
+}) {
+  const { db, audit, auditKey, publisher } = deps;
+  const { signer, places } = publisher;
+
+  /** @throws ExportError for a folder that has something in it or a range that the log does not have; errors of the database */
+  async function exportTo(request: ExportRequest): Promise<Exported> {
+    const { dir, threads, signal, onProgress } = request;
+    const unfinished = `${dir}.unfinished`;
+    await assertEmpty(dir);
+    const published = await publisher.evidence(signal);
+    const logSize = await sealedSize(db.fork());
+    const { from, to } = rangeOf(request, logSize);
+    const isWhole = from === 0 && to === logSize;
+    const verification = await createAuditVerifier({ db, auditKeys: [auditKey] }).verify({
+      ...{
+        published,
+        ...(isWhole ? {} : { from, to }),
+        ...(threads ? { threads } : {}),
+        ...(signal ? { signal } : {}),
+      },
+      onProgress: ({ head, total }) =>
+        onProgress?.({ phase: 'verify', done: head.seq + 1 - from, total: total - from }),
+    });
+    await rm(unfinished, { recursive: true, force: true });
+    try {
+      for (const folder of ['', 'entries', 'checkpoints']) {
+        await mkdir(join(unfinished, folder), { recursive: true, mode: PRIVATE_FOLDER });
+      }
+      const written = await writeEntries(unfinished, { from, to }, (done) => {
+        signal?.throwIfAborted();
+        onProgress?.({ phase: 'write', done, total: to - from });
+      });
+      const checkpoints = await writeCheckpoints(join(unfinished, 'checkpoints'), signal);
+      const origin = await auditOrigin(db.fork());
+      const manifest = canonicalJson({
+        ...{ v: 1, kind: 'export', origin, createdAt: microsecondsNow(), from, to, logSize, ...written },
+        eras: await eras(),
+        verification: findingOf(verification),
+        pending: await pendingEntries(),
+      });
+      const manifestSha256 = createHash('sha256').update(`${manifest}\n`).digest('hex');
+      await store(join(unfinished, 'manifest.json'), `${manifest}\n`);
+      const statement = `tradeguard-export/v1\n${origin}\n${manifestSha256}\n`;
+      await store(
+        join(unfinished, 'manifest.note'),
+        signNote(statement, { name: origin, privateKey: signer.privateKey }),
+      );
+      const keys = signer.verifiers(origin).map(({ name, publicKey }) => verifierKeyOf(name, publicKey));
+      await store(join(unfinished, 'keys.txt'), keys.map((key) => `${key}\n`).join(''));
+      // Whoever takes entries out of the log is in it, before he has them.
+      await record({ from, to, verification, manifestSha256, origin });
+      await rename(unfinished, dir);
+      return { from, to, checkpoints, verification, manifestSha256, verifierKey: signer.verifierKey(origin) };
+    } catch (error) {
+      await rm(unfinished, { recursive: true, force: true });
+      throw error;
+    }
+  }
+
+  async function writeEntries(dir: string, range: { from: number; to: number }, onLines: (done: number) => void) {
+    const hashes = range.from === 0 ? [] : await compactRangeAt(db.fork(), range.from);
+    const before = await headAt(db.fork(), range.from);
+    const tree = createCompactRange({ end: range.from, hashes });
+    const client = await connectForAudit(db.databaseUrl);
+    const files: WrittenFile[] = [];
+    let head = before;
+    let done = 0;
+    try {
+      for (let from = range.from; from < range.to; ) {
+        const to = Math.min(range.to, (Math.floor(from / FILE_LINES) + 1) * FILE_LINES);
+        const name = `entries/entries-${String(from).padStart(12, '0')}.ndjson.gz`;
+        let count = 0;
+        async function* lines() {
+          let piece: string[] = [];
+          for await (const row of sealedRows(client, { from, to })) {
+            // Of a log with holes the tree is over what is there; that it has holes is in the finding.
+            tree.push(Buffer.from(row.leafHash));
+            head = Buffer.from(row.hash);
+            piece.push(lineOf(row));
+            count += 1;
+            if (piece.length < PIECE_LINES) continue;
+            yield piece.join('');
+            piece = [];
+            onLines(done + count);
+          }
+          yield piece.join('');
+        }
+        const { bytes, sha256 } = await writeCompressed(join(dir, name), lines());
+        done += count;
+        onLines(done);
+        if (count > 0) files.push({ name, from, count, bytes, sha256 });
+        else await rm(join(dir, name));
+        from = to;
+      }
+    } finally {
+      await client.end();
+    }
+    return {
+      start: { prevHash: before.toString('hex'), range: hashes.map((hash) => hash.toString('hex')) },
+      head: head.toString('hex'),
+      root: tree.root().toString('hex'),
+      files,
+    };
+  }
+
+  async function writeCheckpoints(dir: string, signal: AbortSignal | undefined): Promise<number> {
+    const { published } = await readPublished(places, { signal });
+    // The first place that has one decides; what another has otherwise was found by the verification.
+    const byName = new Map(published.toReversed().map(({ name, note }) => [name, note]));
+    for (const [name, note] of byName) await store(join(dir, name), note);
+    return byName.size;
+  }
+
+  function eras(): Promise<{ era: number; cluster: string; startedAt: string }[]> {
+    return rows(
+      db.fork(),
+      `select era, cluster, to_char(started_at at time zone 'UTC', '${MICROSECONDS}') as "startedAt" from audit_era order by era`,
+    );
+  }
+
+  async function pendingEntries() {
+    const isGenuine = createHmacCheck(auditKey);
+    const found = await rows<{ id: string; entry: string; entry_hmac: Buffer }>(
+      db.fork(),
+      `select id, entry, entry_hmac from audit_pending('0', 0, ${MAX_PENDING})`,
+    );
+    return found.map(({ id, entry, entry_hmac: mac }) => ({
+      ...{ id, entry, entryHmac: mac.toString('hex'), genuine: isGenuine(entry, mac) },
+    }));
+  }
+
+  function record(exported: {
+    from: number;
+    to: number;
+    verification: Verification;
+    manifestSha256: string;
+    origin: string;
+  }): Promise<void> {
+    const { from, to, verification, manifestSha256, origin } = exported;
+    return db.transaction((tx) =>
+      audit.append(tx, {
+        action: 'audit.exported',
+        actor: { kind: 'operator' },
+        subject: { kind: 'audit_log', id: origin },
+        outcome: 'success',
+        details: { from, to, manifestSha256, verification: findingOf(verification) },
+      }),
+    );
+  }
+
+  return { exportTo };
+}
+
+const MICROSECONDS = 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"';
+const microsecondsNow = () => new Date().toISOString().replace('Z', '000Z');
+
+async function assertEmpty(dir: string): Promise<void> {
+  const there = await readdir(dir).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [];
+    throw new ExportError(`${dir} is no folder that can be written: name one that does not exist yet.`);
+  });
+  if (there.length > 0) throw new ExportError(`${dir} has something in it: name a folder that does not exist yet.`);
+  await rm(dir, { recursive: true, force: true });
+}
+
+function rangeOf({ from = 0, to }: ExportRequest, logSize: number): { from: number; to: number } {
+  const end = to ?? logSize;
+  if (from > end || end > logSize) {
+    throw new ExportError(`The log has the entries 0 to ${logSize - 1}: write --from and --to (exclusive) within it.`);
+  }
+  return { from, to: end };
+}
+
+function findingOf({ valid, checked, firstInvalidSeq, reason }: Verification) {
+  return { valid, checked, firstInvalidSeq, reason, macs: true };
+}
+
+/** The members in the order of the format, one object a line. */
+function lineOf(row: SealedRow): string {
+  const { stored } = row;
+  const isThere = row.entry !== null;
+  const line = {
+    ...{ seq: row.seq, entry: row.entry, prevHash: row.prevHash.toString('hex'), hash: row.hash.toString('hex') },
+    leafHash: row.leafHash.toString('hex'),
+    entryHmac: row.entryHmac?.toString('hex') ?? null,
+    ...{ id: row.entryId, n: row.n, era: Number(row.era), xid: row.xid, sealedAt: row.sealedAt, horizon: row.horizon },
+    sealHmac: row.sealMac.toString('hex'),
+    columns: isThere ? stored : null,
+  };
+  return `${JSON.stringify(line)}\n`;
+}
+
+async function writeCompressed(path: string, lines: AsyncIterable<string>): Promise<{ bytes: number; sha256: string }> {
+  const digest = createHash('sha256');
+  let bytes = 0;
+  await pipeline(
+    Readable.from(lines),
+    createGzip(),
+    async function* (chunks: AsyncIterable<Buffer>) {
+      for await (const chunk of chunks) {
+        digest.update(chunk);
+        bytes += chunk.length;
+        yield chunk;
+      }
+    },
+    createWriteStream(path, { mode: PRIVATE_FILE, flush: true }),
+  );
+  return { bytes, sha256: digest.digest('hex') };
+}
+
+async function store(path: string, text: string): Promise<void> {
+  await writeFile(path, text, { mode: PRIVATE_FILE, flush: true });
+}
