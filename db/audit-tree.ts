@@ -15,7 +15,7 @@ import { row, rows, type Tx } from './sql.ts';
 /** Nodes are stored at every eighth level: one for 256 below, as in https://c2sp.org/tlog-tiles. */
 const TILE_LEVELS = 8;
 const TILE_WIDTH = 2 ** TILE_LEVELS;
-/** Tiles that one call makes at most: some 16,000 leaves, less than a tenth of a second. */
+/** Tiles that one call makes at most: some 16,000 leaves, about a tenth of a second. */
 const MAX_TILES = 64;
 
 /** Whether a log that grows from one size to the other completes a tile, so that {@link extendTree} has work. */
