@@ -2,6 +2,7 @@ import { createAccountRoutes } from './accounts.ts';
 import { createAppealRoutes } from './appeals.ts';
 import { createAuditCheckpointRoutes } from './audit-checkpoints.ts';
 import { createAuditLogRoutes } from './audit-logs.ts';
+import { createAuditProofRoutes } from './audit-proofs.ts';
 import { createBacktestRoutes } from './backtests.ts';
 import { createBackupRoutes } from './backups.ts';
 import { createDashboardRoutes } from './dashboard.ts';
@@ -53,6 +54,7 @@ export function createRoutes(deps: ApiDeps): Route[] {
     ...createAppealRoutes(deps),
     ...createAuditCheckpointRoutes(deps),
     ...createAuditLogRoutes(deps),
+    ...createAuditProofRoutes(deps),
     ...createBacktestRoutes(deps),
     ...createBackupRoutes(deps),
     ...createDashboardRoutes(deps, () => all),

@@ -66,3 +66,16 @@ export async function auditOrigin(tx: Tx): Promise<string> {
   if (found === undefined) throw new Error('the audit log has no origin: run the migrations');
   return found.origin;
 }
+
+/** A sealed entry by its place in the chain; its text is null where its month is not in the database any more. */
+export async function sealedEntry(
+  tx: Tx,
+  seq: number,
+): Promise<{ leafHash: Buffer; entry: string | null } | undefined> {
+  const found = await row<{ leaf_hash: Buffer; entry: string | null }>(
+    tx,
+    `select s.leaf_hash, e.entry from audit_seal s left join audit_entry e on e.id = s.entry_id where s.seq = $1`,
+    [seq],
+  );
+  return found && { leafHash: found.leaf_hash, entry: found.entry };
+}

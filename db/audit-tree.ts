@@ -15,7 +15,7 @@ import { row, rows, type Tx } from './sql.ts';
 /** Nodes are stored at every eighth level: one for 256 below, as in https://c2sp.org/tlog-tiles. */
 const TILE_LEVELS = 8;
 const TILE_WIDTH = 2 ** TILE_LEVELS;
-/** Tiles that one call makes at most: some 16,000 leaves, less than a tenth of a second. */
+/** Tiles that one call makes at most: some 16,000 leaves, about a tenth of a second. */
 const MAX_TILES = 64;
 
 /** Whether a log that grows from one size to the other completes a tile, so that {@link extendTree} has work. */
@@ -24,11 +24,12 @@ export const completesTile = (from: number, to: number): boolean =>
 
 /**
  * Stores the inner nodes of the tree that its leaves up to `size` complete and that are not there yet, to be called in
- * the transaction that sealed them. What is there already is not looked at, so a repeat costs nothing; a log from before
- * the tree is caught up with in steps.
+ * the transaction that sealed them, under the sealer's lock. What is there already is not looked at, so a repeat costs
+ * nothing; a log from before the tree is caught up with in steps. Where a seal was taken out the tree ends before it:
+ * nodes of other leaves would be wrong for good, and sealing must not stop.
  *
  * @param size number of sealed entries, which this transaction sees
- * @returns whether more is missing
+ * @returns whether another call would find more to do
  */
 export async function extendTree(client: ClientBase, size: number): Promise<boolean> {
   let more = false;
@@ -42,32 +43,47 @@ export async function extendTree(client: ClientBase, size: number): Promise<bool
     const next = Number(found[0]?.next ?? 0);
     const end = Math.min(complete, next + MAX_TILES);
     // Levels above are made of these, and what is missing here is missing there.
-    if (next < complete) await storeNodes(client, level, next, end);
-    if (end < complete) more = true;
+    const stored = next < complete ? await storeNodes(client, level, next, end) : 0;
+    if (stored === end - next && end < complete) more = true;
   }
 }
 
-async function storeNodes(client: ClientBase, level: number, next: number, end: number): Promise<void> {
+/** @returns how many were stored */
+async function storeNodes(client: ClientBase, level: number, next: number, end: number): Promise<number> {
   const below = { level: level - TILE_LEVELS, from: next * TILE_WIDTH, to: end * TILE_WIDTH };
-  const { rows: children } = await client.query<{ hash: Buffer }>(
+  const { rows: found } = await client.query<StoredNode>(
     below.level === 0 ? LEAVES : NODES,
     below.level === 0 ? [below.from, below.to] : [below.from, below.to, below.level],
   );
+  const children = unbroken(found, below.from);
   const indexes: number[] = [];
   const hashes: Buffer[] = [];
   for (let at = 0; at + TILE_WIDTH <= children.length; at += TILE_WIDTH) {
     indexes.push(next + at / TILE_WIDTH);
-    hashes.push(perfectRoot(children.slice(at, at + TILE_WIDTH).map(({ hash }) => hash)));
+    hashes.push(perfectRoot(children.slice(at, at + TILE_WIDTH)));
   }
+  if (indexes.length === 0) return 0;
   await client.query(
     `insert into audit_tree_node (level, index, hash)
      select $1, n.index, n.hash from unnest($2::bigint[], $3::bytea[]) as n (index, hash)`,
     [level, indexes, hashes],
   );
+  return indexes.length;
 }
 
-const LEAVES = 'select leaf_hash as hash from audit_seal where seq >= $1 and seq < $2 order by seq';
-const NODES = 'select hash from audit_tree_node where index >= $1 and index < $2 and level = $3 order by index';
+interface StoredNode {
+  index: string;
+  hash: Buffer;
+}
+
+const LEAVES = 'select seq as index, leaf_hash as hash from audit_seal where seq >= $1 and seq < $2 order by seq';
+const NODES = 'select index, hash from audit_tree_node where index >= $1 and index < $2 and level = $3 order by index';
+
+/** The hashes from `from` on, up to the first that is not there. */
+function unbroken(nodes: readonly StoredNode[], from: number): Buffer[] {
+  const gap = nodes.findIndex(({ index }, at) => Number(index) !== from + at);
+  return (gap === -1 ? nodes : nodes.slice(0, gap)).map(({ hash }) => hash);
+}
 
 /** The root of a perfect subtree of its leaves, a power of two. */
 function perfectRoot(leaves: readonly Buffer[]): Buffer {
@@ -89,15 +105,29 @@ function createTreeReader(tx: Tx, size: number) {
     const known = tiles.get(key);
     if (known) return known;
     const [from, to] = [index * TILE_WIDTH, Math.min((index + 1) * TILE_WIDTH, Math.floor(size / 2 ** level))];
-    const found = rows<{ hash: Buffer }>(tx, level === 0 ? LEAVES : NODES, level === 0 ? [from, to] : [from, to, level])
-      .then((children) => children.map(({ hash }) => hash))
-      .then((children) => {
-        // The sealer of an old log is still at it: a proof is not worth reading millions of leaves.
-        if (children.length !== to - from) throw new DomainError('tree_behind', TREE_BEHIND);
-        return children;
-      });
+    const found = readTile(level, from, to);
     tiles.set(key, found);
     return found;
+  }
+
+  async function readTile(level: number, from: number, to: number): Promise<Buffer[]> {
+    const stored = await (level === 0
+      ? rows<StoredNode>(tx, LEAVES, [from, to])
+      : rows<StoredNode>(tx, NODES, [from, to, level]));
+    const children = unbroken(stored, from);
+    if (children.length === to - from) return children;
+    const missing = from + children.length;
+    if (level > 0) {
+      const last = await row<{ max: string | null }>(
+        tx,
+        'select max(index) as max from audit_tree_node where level = $1',
+        [level],
+      );
+      // The sealer of an old log is still at it: a proof is not worth reading millions of leaves.
+      if (Number(last?.max ?? -1) < missing) throw new DomainError('tree_behind', TREE_BEHIND);
+    }
+    const place = level === 0 ? `the seal of entry ${missing}` : `node ${missing} at level ${level} of its tree`;
+    throw new DomainError('log_damaged', `The audit log is damaged: ${place} is missing. Verify it.`);
   }
 
   async function subtree({ level, index }: Subtree): Promise<Buffer> {
@@ -125,13 +155,13 @@ export async function sealedSize(tx: Tx): Promise<number> {
   return Number(last?.seq ?? -1) + 1;
 }
 
-/** The Merkle root of the first `size` entries. @throws DomainError `tree_behind` or `not_found` */
+/** The Merkle root of the first `size` entries. @throws DomainError `tree_behind`, `log_damaged` or `not_found` */
 export async function rootAt(tx: Tx, size: number): Promise<Buffer> {
   await assertSealed(tx, size);
   return createTreeReader(tx, size).hashOf({ begin: 0, end: size });
 }
 
-/** The hashes of the perfect subtrees of the first `size` entries. @throws DomainError `tree_behind` or `not_found` */
+/** The hashes of the perfect subtrees of the first `size` entries. @throws DomainError `tree_behind`, `log_damaged` or `not_found` */
 export async function compactRangeAt(tx: Tx, size: number): Promise<Buffer[]> {
   await assertSealed(tx, size);
   return createTreeReader(tx, size).hashesOf({ begin: 0, end: size });
@@ -150,7 +180,7 @@ export async function headAt(tx: Tx, size: number): Promise<Buffer> {
 /**
  * Shows that an entry is in the tree of the first `size` entries (RFC 9162 section 2.1.3).
  *
- * @throws DomainError `tree_behind`, or `not_found` when there is no such entry below that size
+ * @throws DomainError `tree_behind`, `log_damaged`, or `not_found` when there is no such entry below that size
  */
 export async function inclusionProof(tx: Tx, { index, size }: { index: number; size: number }): Promise<Buffer[]> {
   if (index >= size) throw new DomainError('not_found', `Entry ${index} is not among the first ${size}.`);
@@ -161,7 +191,7 @@ export async function inclusionProof(tx: Tx, { index, size }: { index: number; s
 /**
  * Shows that the tree of the first `to` entries continues that of the first `from` (RFC 9162 section 2.1.4).
  *
- * @throws DomainError `tree_behind`, or `not_found` when the sizes are not 1 <= from <= to <= sealed entries
+ * @throws DomainError `tree_behind`, `log_damaged`, or `not_found` when the sizes are not 1 <= from <= to <= sealed entries
  */
 export async function consistencyProof(tx: Tx, { from, to }: { from: number; to: number }): Promise<Buffer[]> {
   if (from < 1 || from > to) throw new DomainError('not_found', `There is no proof from ${from} to ${to} entries.`);

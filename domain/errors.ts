@@ -85,6 +85,7 @@ export const ERROR_MEANINGS = {
   too_many_keys: 'conflict',
   rotation_running: 'conflict',
   field_tampered: 'conflict',
+  log_damaged: 'conflict',
   account_locked: 'locked',
   // What is well-formed and refused by a rule of the business
   amount_mismatch: 'unprocessable',

@@ -51,18 +51,31 @@ export function parseCheckpoint(text: string): Checkpoint {
   const checkpoint = { origin, size, root, head, time, fork: Number(found.fork ?? 0), restored };
   const isExact = root.length === HASH_BYTES && head.length === HASH_BYTES && Number.isSafeInteger(size);
   const isSound = restored === null || (restored.kept < restored.lost && restored.kept <= size);
-  if (!isExact || !isSound || checkpointText(checkpoint) !== text) throw new NoteError('the checkpoint is malformed');
+  if (!isExact || !isSound || !isInstant(time) || checkpointText(checkpoint) !== text)
+    throw new NoteError('the checkpoint is malformed');
   return checkpoint;
 }
 
-/** The signed note that is published. */
-export function signCheckpoint(checkpoint: Checkpoint, privateKey: KeyObject): string {
-  return signNote(checkpointText(checkpoint), { name: checkpoint.origin, privateKey });
+/** A day that no month has is not read back as it was written. */
+function isInstant(time: string): boolean {
+  const milliseconds = `${time.slice(0, 23)}Z`;
+  const at = new Date(milliseconds);
+  return !Number.isNaN(at.getTime()) && at.toISOString() === milliseconds;
 }
 
-/** @throws NoteError when nobody known signed it, or it is no checkpoint */
+/** The signed note that is published. @throws NoteError for what nobody could open: it is never signed */
+export function signCheckpoint(checkpoint: Checkpoint, privateKey: KeyObject): string {
+  const text = checkpointText(checkpoint);
+  if (parseCheckpoint(text).fork !== checkpoint.fork) throw new NoteError('a fork is told with its restore');
+  return signNote(text, { name: checkpoint.origin, privateKey });
+}
+
+/** @throws NoteError when nobody known signed it, it is no checkpoint, or it is of another log than its signer */
 export function openCheckpoint(note: string, verifiers: readonly Verifier[]): Checkpoint {
-  return parseCheckpoint(openNote(note, verifiers).text);
+  const { text, signedBy } = openNote(note, verifiers);
+  const checkpoint = parseCheckpoint(text);
+  if (!signedBy.includes(checkpoint.origin)) throw new NoteError('the log has not signed its checkpoint');
+  return checkpoint;
 }
 
 /**

@@ -19,7 +19,9 @@ const RAW_KEY_BYTES = 32;
 const KEY_ID_BYTES = 4;
 /** SubjectPublicKeyInfo of an Ed25519 key before its 32 bytes (RFC 8410 section 4). */
 const SPKI_PREFIX = Buffer.from('302a300506032b6570032100', 'hex');
-const NAME = /^[^\s+]+$/u;
+const NAME = /^[^\p{White_Space}\p{Cc}+]+$/u;
+/** A note of ours is some hundred bytes; whoever puts one into a place must not make its reader work. */
+const MAX_LENGTH = 65_536;
 const MAX_SIGNATURES = 100;
 const DASH = '—';
 
@@ -61,9 +63,10 @@ export function parseVerifierKey(text: string): Verifier {
   }
   const raw = bytes.subarray(1);
   const publicKey = publicKeyOf(raw);
-  const keyId = noteKeyId(found.name ?? '', ED25519, raw);
+  const name = checkedName(found.name ?? '');
+  const keyId = noteKeyId(name, ED25519, raw);
   if (keyId.toString('hex') !== found.id) throw new NoteError('the id of a verifier key is not that of its key');
-  return { name: found.name ?? '', keyId, publicKey };
+  return { name, keyId, publicKey };
 }
 
 /**
@@ -90,16 +93,17 @@ export interface NoteSignature {
 
 /** Takes a note apart without verifying anything. @throws NoteError when it is malformed */
 export function splitNote(note: string): { text: string; signatures: NoteSignature[] } {
+  if (note.length > MAX_LENGTH) throw new NoteError('the note is too long');
+  checkText(note);
   const at = note.lastIndexOf('\n\n');
   if (at === -1 || !note.endsWith('\n')) throw new NoteError('a note is a text, an empty line and signatures');
   const text = note.slice(0, at + 1);
-  checkText(text);
   const lines = note.slice(at + 2, -1).split('\n');
   if (lines.length > MAX_SIGNATURES) throw new NoteError('the note has too many signatures');
   const signatures = lines.map((line) => {
     const found = /^— (?<name>[^\s+]+) (?<signature>\S+)$/u.exec(line)?.groups;
     const bytes = bytesOf(found?.signature);
-    if (found?.name === undefined || bytes.length <= KEY_ID_BYTES)
+    if (found?.name === undefined || !NAME.test(found.name) || bytes.length <= KEY_ID_BYTES)
       throw new NoteError('a signature of the note is malformed');
     return { name: found.name, keyId: bytes.subarray(0, KEY_ID_BYTES), bytes: bytes.subarray(KEY_ID_BYTES) };
   });

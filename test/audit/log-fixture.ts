@@ -70,7 +70,14 @@ export async function createLog() {
       work: (sql: (text: string, params?: unknown[]) => Promise<pg.QueryResult>) => unknown,
     ) {
       const client = await connect(database.ownerUrl);
-      const tables = ['audit_entry', 'audit_seal', 'audit_era', 'audit_log_origin', 'audit_checkpoint'];
+      const tables = [
+        'audit_entry',
+        'audit_seal',
+        'audit_tree_node',
+        'audit_era',
+        'audit_log_origin',
+        'audit_checkpoint',
+      ];
       for (const table of tables) await client.query(`alter table ${table} disable trigger user`);
       try {
         await work((text, params = []) => client.query(text, params));

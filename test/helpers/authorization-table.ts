@@ -163,6 +163,8 @@ export const AUTHORIZATION: Readonly<Record<string, Rule>> = {
   'GET /api/admin/security/audit-logs/checkpoint': none(AUDITORS),
   'GET /api/admin/security/audit-logs/checkpoints': none(AUDITORS),
   'POST /api/admin/security/audit-logs/checkpoints': none(AUDITORS),
+  'GET /api/admin/security/audit-logs/consistency': none(AUDITORS),
+  'GET /api/admin/security/audit-logs/{seq}/proof': none(AUDITORS),
   'POST /api/admin/security/audit-logs/verify-chain': none(AUDITORS),
   'GET /api/admin/security/audit-logs/verifications/{id}': none(AUDITORS),
   'POST /api/admin/security/audit-logs/verifications/{id}/cancel': none(AUDITORS),

@@ -59,6 +59,55 @@ describe('signed notes', () => {
     }
   });
 
+  it('are the same to the byte as those of another implementation', () => {
+    const seed = Buffer.from('AYEKFALVFGyNhPJEMzD1QIDr+Y7hfZx09iUvxdXHKDFz', 'base64').subarray(1);
+    const { privateKey: neumanns } = checkpointKey({ seed: createSecretKey(seed) });
+    const text =
+      "If you think cryptography is the answer to your problem,\nthen you don't know what your problem is.\n";
+    expect(signNote(text, { name: 'PeterNeumann', privateKey: neumanns })).toBe(
+      `${text}\n— PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n`,
+    );
+  });
+
+  it('may have empty lines and what looks like a signature in their text', () => {
+    const text = '\n— nobody AAAAAAA=\n\nOgnuno sta solo…\n\n';
+    const log = parseVerifierKey(verifierKeyOf('log', publicKey));
+    expect(openNote(signNote(text, { name: 'log', privateKey }), [log])).toEqual({ text, signedBy: ['log'] });
+  });
+
+  it('with a bad signature of a known key are void, whoever else signed', () => {
+    const log = parseVerifierKey(verifierKeyOf('log', publicKey));
+    const note = signNote('text\n', { name: 'log', privateKey });
+    const ofAnother = signNote('another\n', { name: 'log', privateKey }).split('\n\n')[1];
+    expect(() => openNote(`${note}${ofAnother}`, [log])).toThrow(/does not belong/);
+    const short = Buffer.concat([log.keyId, Buffer.of(1)]).toString('base64');
+    expect(() => openNote(`${note}— log ${short}\n`, [log])).toThrow(/does not belong/);
+  });
+
+  it.each<[string, (note: string) => string]>([
+    ['nothing in them', () => ''],
+    ['no signature', (note) => note.slice(0, note.lastIndexOf('\n\n') + 2)],
+    ['no empty line', (note) => note.replace('\n\n', '\n')],
+    ['no end of line', (note) => note.slice(0, -1)],
+    ['a line after the signatures', (note) => `${note}more\n`],
+    ['a hyphen for the dash', (note) => note.replace('—', '-')],
+    ['two spaces', (note) => note.replace('— ', '—  ')],
+    ['a name with a plus', (note) => `${note}— a+b AAAAAAA=\n`],
+    ['a name with a space of another script', (note) => `${note}— a\u0085b AAAAAAA=\n`],
+    ['a control character in a name', (note) => `${note}— a\u0001b AAAAAAA=\n`],
+    ['a lone surrogate', (note) => `${note}— \ud800 AAAAAAA=\n`],
+    ['carriage returns', (note) => note.replaceAll('\n', '\r\n')],
+    ['base64 without its padding', (note) => note.replace(/=+\n$/, '\n')],
+    ['a signature of nothing', (note) => `${note}— x AAAAAA==\n`],
+    ['more signatures than anybody needs', (note) => note + (note.split('\n\n')[1] ?? '').repeat(100)],
+    ['more text than anybody reads', (note) => 'x'.repeat(70_000) + note],
+  ])('with %s are malformed', (_name, change) => {
+    const note = signNote('text\n', { name: 'log', privateKey });
+    const log = parseVerifierKey(verifierKeyOf('log', publicKey));
+    expect(openNote(note, [log]).text).toBe('text\n');
+    expect(() => openNote(change(note), [log])).toThrow(/a note is|malformed|too many|too long|ends with a newline/);
+  });
+
   it.each(['no newline', 'tab\t\n', 'carriage return\r\n', ''])('does not sign %j', (text) => {
     expect(() => signNote(text, { name: 'log', privateKey })).toThrow(NoteError);
   });
@@ -95,7 +144,26 @@ describe('checkpoints', () => {
     expect(() => openCheckpoint(signCheckpoint(checkpoint, other), [verifier])).toThrow(NoteError);
   });
 
+  it('that the log itself did not sign are refused, whoever else is known and did', () => {
+    const witness = generateKeyPairSync('ed25519');
+    const note = signNote(checkpointText(checkpoint), { name: 'witness.example', privateKey: witness.privateKey });
+    const known = [verifier, parseVerifierKey(verifierKeyOf('witness.example', witness.publicKey))];
+    expect(() => openCheckpoint(note, known)).toThrow(/has not signed/);
+  });
+
+  it.each<[string, Partial<Checkpoint>]>([
+    ['a size that is none', { size: 1.5 }],
+    ['a fork without its restore', { fork: 1 }],
+    ['a root that is too short', { root: Buffer.alloc(20) }],
+    ['a time that is none', { time: 'now' }],
+    ['an origin of two lines', { origin: 'a\nb' }],
+  ])('with %s are not signed', (_name, change) => {
+    expect(() => signCheckpoint({ ...checkpoint, ...change }, privateKey)).toThrow(NoteError);
+  });
+
   it.each([
+    ['a day that no month has', (text: string) => text.replace('2026-11-25', '2026-11-31')],
+    ['an hour that no day has', (text: string) => text.replace('T10:', 'T24:')],
     ['a size with a zero in front', (text: string) => text.replace('\n257\n', '\n0257\n')],
     ['a size beyond what is exact', (text: string) => text.replace('\n257\n', '\n9007199254740993\n')],
     ['a hash that is too short', (text: string) => text.replace('AQEB', '')],

@@ -12,33 +12,25 @@ import {
   verifyConsistency,
   verifyInclusion,
 } from '../../security/merkle.ts';
+import { naiveConsistency, naiveInclusion, naiveRoot } from './naive-merkle.ts';
 
 const sha256 = (...parts: Uint8Array[]) => createHash('sha256').update(Buffer.concat(parts)).digest();
 const LEAVES = Array.from({ length: 70 }, (_, n) => leafHash(`entry ${n}`));
+/** By size, one leaf beyond those that proofs are made for. */
+const wholeRoots = Array.from({ length: LEAVES.length + 2 }, (_, size) =>
+  naiveRoot([...LEAVES, leafHash('one more')].slice(0, size)),
+);
 
-/** RFC 9162 sections 2.1.1, 2.1.3.1 and 2.1.4.1, word for word. */
-function treeHash(leaves: readonly Buffer[]): Buffer {
-  if (leaves.length === 0) return sha256();
-  if (leaves.length === 1) return leaves[0] as Buffer;
-  const k = 2 ** Math.ceil(Math.log2(leaves.length) - 1);
-  return sha256(Buffer.of(1), treeHash(leaves.slice(0, k)), treeHash(leaves.slice(k)));
-}
-function path(m: number, leaves: readonly Buffer[]): Buffer[] {
-  if (leaves.length === 1) return [];
-  const k = 2 ** Math.ceil(Math.log2(leaves.length) - 1);
-  return m < k
-    ? [...path(m, leaves.slice(0, k)), treeHash(leaves.slice(k))]
-    : [...path(m - k, leaves.slice(k)), treeHash(leaves.slice(0, k))];
-}
-function subproof(m: number, leaves: readonly Buffer[], isWhole: boolean): Buffer[] {
-  if (m === leaves.length) return isWhole ? [] : [treeHash(leaves)];
-  const k = 2 ** Math.ceil(Math.log2(leaves.length) - 1);
-  return m <= k
-    ? [...subproof(m, leaves.slice(0, k), isWhole), treeHash(leaves.slice(k))]
-    : [...subproof(m - k, leaves.slice(k), false), treeHash(leaves.slice(0, k))];
-}
-const rootOf = (size: number) => treeHash(LEAVES.slice(0, size));
-const hashOf = ({ begin, end }: { begin: number; end: number }) => treeHash(LEAVES.slice(begin, end));
+const rootOf = (size: number) => naiveRoot(LEAVES.slice(0, size));
+const hashOf = ({ begin, end }: { begin: number; end: number }) => naiveRoot(LEAVES.slice(begin, end));
+
+/** The inputs of the transparency community's tests, hashed as leaves. */
+const KNOWN_LEAVES = [
+  ...['', '00', '10', '2021', '3031', '40414243', '5051525354555657', '606162636465666768696a6b6c6d6e6f'],
+].map((input) => sha256(Buffer.of(0), Buffer.from(input, 'hex')));
+/** The first eight digits. */
+const knownHash = ({ begin, end }: { begin: number; end: number }) =>
+  `${naiveRoot(KNOWN_LEAVES.slice(begin, end)).toString('hex').slice(0, 8)}…`;
 
 /** Every way in which a proof can be a little wrong. */
 function mutations(proof: readonly Buffer[]): Buffer[][] {
@@ -57,15 +49,17 @@ function mutations(proof: readonly Buffer[]): Buffer[][] {
     ...flipped,
     ...dropped,
     ...swapped,
+    ...proof.map((hash, at) => proof.with(at, hash.subarray(1))),
+    ...proof.map((hash, at) => proof.with(at, Buffer.concat([hash, hash]))),
     [...proof, emptyRoot],
     [emptyRoot, ...proof],
+    [...proof, Buffer.alloc(0)],
     ...proof.map((hash) => [...proof, hash]),
   ];
 }
 
 describe('the Merkle tree', () => {
   it('hashes the leaves of the transparency community to their published roots', () => {
-    const inputs = ['', '00', '10', '2021', '3031', '40414243', '5051525354555657', '606162636465666768696a6b6c6d6e6f'];
     const roots = [
       '6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d',
       'fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125',
@@ -78,8 +72,8 @@ describe('the Merkle tree', () => {
     ];
     const range = createCompactRange();
     expect(range.root().toString('hex')).toBe('e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855');
-    for (const [at, input] of inputs.entries()) {
-      range.push(sha256(Buffer.of(0), Buffer.from(input, 'hex')));
+    for (const [at, leaf] of KNOWN_LEAVES.entries()) {
+      range.push(leaf);
       expect(range.root().toString('hex')).toBe(roots[at]);
     }
   });
@@ -122,7 +116,7 @@ describe('the Merkle tree', () => {
       const root = rootOf(size);
       for (let index = 0; index < size; index += 1) {
         const proof = inclusionRanges(index, size).map(hashOf);
-        expect(proof).toEqual(path(index, LEAVES.slice(0, size)));
+        expect(proof).toEqual(naiveInclusion(index, LEAVES.slice(0, size)));
         const claim = { leaf: LEAVES[index] as Buffer, index, size, root, proof };
         verifyInclusion(claim);
         if (size > 20 && index % 5 > 0) continue;
@@ -134,7 +128,11 @@ describe('the Merkle tree', () => {
           { index: index - 1 },
           { index: size },
           { size: 0 },
+          { size: size * 2 },
+          { size: size - 1, root: rootOf(size - 1) },
+          { size: size + 1, root: wholeRoots[size + 1] as Buffer },
           { leaf: emptyRoot },
+          { leaf: Buffer.concat([claim.leaf, claim.leaf]) },
           { root: nodeHash(root, root) },
           { index: 0.5 },
         ]) {
@@ -148,7 +146,7 @@ describe('the Merkle tree', () => {
     for (let size2 = 1; size2 <= LEAVES.length; size2 += 1) {
       for (let size1 = 1; size1 <= size2; size1 += 1) {
         const proof = size1 === size2 ? [] : consistencyRanges(size1, size2).map(hashOf);
-        expect(proof).toEqual(subproof(size1, LEAVES.slice(0, size2), true));
+        expect(proof).toEqual(naiveConsistency(size1, LEAVES.slice(0, size2)));
         const claim = { size1, root1: rootOf(size1), size2, root2: rootOf(size2), proof };
         verifyConsistency(claim);
         if (size2 > 20 && size1 % 5 > 0) continue;
@@ -159,7 +157,10 @@ describe('the Merkle tree', () => {
           { size1: size1 + 1 },
           { size1: size1 - 1 },
           { size2: size1 - 1 },
+          { size1: size1 - 1, root1: rootOf(size1 - 1) },
+          { size2: size2 + 1, root2: wholeRoots[size2 + 1] as Buffer },
           { root1: emptyRoot },
+          ...(size1 === size2 ? [] : [{ root1: claim.root2, root2: claim.root1 }]),
           { root2: emptyRoot },
           { size1: size1 + 0.5 },
         ]) {
@@ -167,6 +168,59 @@ describe('the Merkle tree', () => {
         }
       }
     }
+  });
+
+  it.each([
+    [0, 8, ['96a296d2…', '5f083f0a…', '6b47aaf2…']],
+    [5, 8, ['bc1a0643…', 'ca854ea1…', 'd37ee418…']],
+    [2, 3, ['fac54203…']],
+    [1, 5, ['6e340b9c…', '5f083f0a…', 'bc1a0643…']],
+  ])('proves leaf %i of %i of the transparency community by the published hashes', (index, size, published) => {
+    expect(inclusionRanges(index, size).map(knownHash)).toEqual(published);
+  });
+
+  it.each([
+    [1, 8, ['96a296d2…', '5f083f0a…', '6b47aaf2…']],
+    [6, 8, ['0ebc5d34…', 'ca854ea1…', 'd37ee418…']],
+    [2, 5, ['5f083f0a…', 'bc1a0643…']],
+    [6, 7, ['0ebc5d34…', 'b08693ec…', 'd37ee418…']],
+  ])('proves their growth from %i to %i leaves by the published hashes', (from, to, published) => {
+    expect(consistencyRanges(from, to).map(knownHash)).toEqual(published);
+  });
+
+  it.each([
+    [0, 0],
+    [3, 3],
+    [-1, 3],
+    [0.5, 3],
+  ])('has no path to leaf %d of %d', (index, size) => {
+    expect(() => inclusionRanges(index, size)).toThrow(MerkleError);
+  });
+
+  it.each([
+    [0, 3],
+    [4, 3],
+    [-1, 3],
+    [1.5, 3],
+  ])('does not grow from %d to %d leaves', (from, to) => {
+    expect(() => consistencyRanges(from, to)).toThrow(MerkleError);
+  });
+
+  it('is made of hashes of 32 bytes only', () => {
+    const hash = LEAVES[0] as Buffer;
+    for (const other of [hash.subarray(1), Buffer.concat([hash, Buffer.of(0)]), Buffer.alloc(0)]) {
+      expect(() => nodeHash(other, hash)).toThrow(MerkleError);
+      expect(() => nodeHash(hash, other)).toThrow(MerkleError);
+    }
+  });
+
+  it('is addressed exactly beyond 32 bits', () => {
+    expect(inclusionRanges(2 ** 40, 2 ** 40 + 1)).toEqual([{ begin: 0, end: 2 ** 40 }]);
+    expect(perfectSubtrees(0, 2 ** 40 + 2 ** 33 + 1)).toEqual([
+      { level: 40, index: 0 },
+      { level: 33, index: 2 ** 7 },
+      { level: 0, index: 2 ** 40 + 2 ** 33 },
+    ]);
   });
 
   it('lets an empty tree prove nothing', () => {
