@@ -52,7 +52,6 @@ export function createSealer({ databaseUrl, auditKey, log, batchSize }: SealerOp
         monthsAt = performance.now() + MONTHS_EVERY_MS;
         await keepMonths(client);
       }
-      if (isTreeBehind) isTreeBehind = await chain.growTree(client);
       const seen = await chain.look(client);
       if (seen.seq < known.seq) {
         // Seals do not go away on their own; sealing goes on all the same, so that what follows has its evidence.
@@ -64,6 +63,8 @@ export function createSealer({ databaseUrl, auditKey, log, batchSize }: SealerOp
       if (status.role === 'active' && somebodyElseSealed) status.role = 'standby';
       if (status.role === 'standby' && stoodStill) status.role = 'active';
       if (status.role !== 'active') continue;
+      // By the one at work alone: whoever takes the lock of the sealer makes it step back.
+      if (isTreeBehind) isTreeBehind = await chain.growTree(client);
       pollMs = seen.firstPending === null ? Math.min(IDLE_POLL_MS, pollMs * 1.1) : BUSY_POLL_MS;
       if (seen.firstPending !== null) known = { seq: await sealAll(client, chain, known.seq), firstPending: null };
     }
