@@ -58,8 +58,9 @@ export async function tamperWithCopy(instance: OwnInstance): Promise<Tampering> 
   }
 }
 
-/** Only what is sealed: what waits for its seal changes by the moment. */
+/** Only what is sealed, as of one moment: the sealer goes on meanwhile, and a seal without its entry is a finding. */
 async function copyLog(from: pg.Client, to: pg.Client): Promise<void> {
+  await from.query('begin isolation level repeatable read read only');
   for (const [table, columns] of Object.entries(LOG)) {
     const sealed = table === 'audit_entry' ? 'where id in (select entry_id from audit_seal)' : '';
     const { rows } = await from.query<{ line: string }>(
