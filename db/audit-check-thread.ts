@@ -9,18 +9,12 @@ export interface ThreadData {
   auditKeys: KeyObject[];
 }
 
-/** Checks the ranges that it is sent, one after the other, on a connection of its own. Ends with its message port. */
+/** Checks the ranges that it is sent, one after the other, on a connection of its own, until it is terminated. */
 const { databaseUrl, auditKeys } = workerData as ThreadData;
 const { check } = createRangeCheck(auditKeys);
 const client = await connectForAudit(databaseUrl);
 let queue = Promise.resolve();
-parentPort?.on('message', (task: RangeTask | 'end') => {
-  queue = queue.then(async () => {
-    if (task === 'end') {
-      await client.end();
-      parentPort?.close();
-      return;
-    }
-    parentPort?.postMessage(await check(client, task));
-  });
+parentPort?.on('message', (task: RangeTask) => {
+  // What fails ends the thread, which its owner notices.
+  queue = queue.then(async () => parentPort?.postMessage(await check(client, task)));
 });

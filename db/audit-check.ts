@@ -4,6 +4,7 @@ import { sealMessage } from '../security/audit-seal-mac.ts';
 import { createCompactRange, perfectSubtrees } from '../security/merkle.ts';
 import { createHmacCheck, createSha256 } from '../security/sha256.ts';
 import { type SealedRow, sealedRows } from './audit-rows.ts';
+import { TILE_LEVELS, TILE_WIDTH } from './audit-tree.ts';
 
 /** What is wrong with a row, as it shows. What was done to the log to make it so is told by audit-diagnosis.ts. */
 export type Symptom =
@@ -66,8 +67,6 @@ export interface RangeResult {
 }
 
 const LEAF_PREFIX = Buffer.of(0);
-/** Stored nodes of the tree are roots of that many leaves. */
-const TILE_WIDTH = 256;
 
 /** Checks ranges of the log, each by itself, so that any number can be checked at once. */
 export function createRangeCheck(auditKeys: readonly KeyObject[]) {
@@ -126,12 +125,8 @@ export function createRangeCheck(auditKeys: readonly KeyObject[]) {
       before = Buffer.from(row.hash);
       result.checked += 1;
       if ((seq + 1) % TILE_WIDTH === 0) {
-        const stored = nodes.get((seq + 1) / TILE_WIDTH - 1);
-        if (
-          stored !== undefined &&
-          tile.begin % TILE_WIDTH === 0 &&
-          !stored.equals(tile.hashes()[0] ?? Buffer.alloc(0))
-        ) {
+        const isWhole = tile.begin % TILE_WIDTH === 0;
+        if (isWhole && !nodes.agrees((seq + 1) / TILE_WIDTH - 1, tile.hashes()[0])) {
           result.fault = { seq: seq + 1 - TILE_WIDTH, symptom: 'tree_node' };
           break;
         }
@@ -154,12 +149,21 @@ export function createRangeCheck(auditKeys: readonly KeyObject[]) {
   return { check, isGenuine };
 }
 
-async function storedNodes(client: ClientBase, from: number, to: number): Promise<Map<number, Buffer>> {
+/** Nodes over the leaves of a range. Those that the sealer has not made yet agree with everything. */
+async function storedNodes(client: ClientBase, from: number, to: number) {
   const { rows } = await client.query<{ index: string; hash: Buffer }>(
-    'select index, hash from audit_tree_node where level = 8 and index >= $1 and index < $2',
+    `select index, hash from audit_tree_node where level = ${TILE_LEVELS} and index >= $1 and index < $2`,
     [Math.ceil(from / TILE_WIDTH), Math.floor(to / TILE_WIDTH)],
   );
-  return new Map(rows.map(({ index, hash }) => [Number(index), hash]));
+  const { rows: ends } = await client.query<{ last: string | null }>(
+    `select max(index) as last from audit_tree_node where level = ${TILE_LEVELS}`,
+  );
+  const nodes = new Map(rows.map(({ index, hash }) => [Number(index), hash]));
+  const last = Number(ends[0]?.last ?? -1);
+  return {
+    agrees: (index: number, hash: Buffer | undefined): boolean =>
+      index > last || (hash !== undefined && nodes.get(index)?.equals(hash) === true),
+  };
 }
 
 /** The number of rows that a result's subtrees stand for, checked against their number. */

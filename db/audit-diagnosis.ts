@@ -33,7 +33,6 @@ export interface Diagnosis {
 
 interface Sealed {
   seq: number;
-  entryId: string;
   prevHash: Buffer;
   hash: Buffer;
   leafHash: Buffer;
@@ -91,11 +90,7 @@ async function unlinked(tx: Tx, seq: number): Promise<Diagnosis> {
   if (next?.prevHash.equals(before)) return { seq, reason: 'entry_inserted' };
   if ((await seqOfHash(tx, found.prevHash, seq)) !== undefined) return { seq, reason: 'entries_swapped' };
   if (seq === 0) return { seq, reason: 'foreign_log' };
-  const [earlier] = await read(tx, 'hash = $2 and seq < $1::bigint - 1 order by seq desc limit 1', [
-    seq,
-    found.prevHash,
-  ]);
-  return earlier === undefined ? { seq, reason: 'entry_deleted' } : { seq: earlier.seq + 1, reason: 'entry_inserted' };
+  return { seq, reason: 'entry_deleted' };
 }
 
 /** The row's hash is not that of its text. */
@@ -104,7 +99,7 @@ async function textOrHash(tx: Tx, seq: number): Promise<Diagnosis> {
   if (found === undefined || found.entry === null) return { seq, reason: 'entry_deleted' };
   const leaf = leafHash(found.entry);
   if (!leaf.equals(found.leafHash)) {
-    const [other] = await read(tx, 'leaf_hash = $1 and seq > $2 limit 1', [leaf, seq]);
+    const [other] = await read(tx, 'leaf_hash = $1 and seq > $2', [leaf, seq]);
     const isSwap = other?.entry && leafHash(other.entry).equals(found.leafHash);
     return { seq, reason: isSwap ? 'entries_swapped' : 'entry_changed' };
   }
@@ -144,27 +139,26 @@ async function hashBefore(tx: Tx, seq: number): Promise<Buffer> {
 
 /** A row behind `after` that has this hash. Reads the whole log, which happens only where something is wrong. */
 async function seqOfHash(tx: Tx, hash: Buffer, after: number): Promise<number | undefined> {
-  return (await read(tx, 'hash = $1 and seq > $2 limit 1', [hash, after]))[0]?.seq;
+  return (await read(tx, 'hash = $1 and seq > $2', [hash, after]))[0]?.seq;
 }
 
+/** The first two rows of a condition, the lower number first. */
 async function read(tx: Tx, condition: string, params: unknown[]): Promise<Sealed[]> {
   const found = await rows<{
     seq: string;
-    entry_id: string;
     prev_hash: Buffer;
     hash: Buffer;
     leaf_hash: Buffer;
     entry: string | null;
   }>(
     tx,
-    `select s.seq, s.entry_id, s.prev_hash, s.hash, s.leaf_hash, e.entry
-       from (select * from audit_seal where ${condition.includes('limit') ? condition : `${condition} limit 2`}) s
+    `select s.seq, s.prev_hash, s.hash, s.leaf_hash, e.entry
+       from (select * from audit_seal where ${condition} limit 2) s
        left join audit_entry e on e.id = s.entry_id order by s.seq`,
     params,
   );
   return found.map((one) => ({
     seq: Number(one.seq),
-    entryId: one.entry_id,
     prevHash: one.prev_hash,
     hash: one.hash,
     leafHash: one.leaf_hash,

@@ -13,8 +13,8 @@ import {
 import { row, rows, type Tx } from './sql.ts';
 
 /** Nodes are stored at every eighth level: one for 256 below, as in https://c2sp.org/tlog-tiles. */
-const TILE_LEVELS = 8;
-const TILE_WIDTH = 2 ** TILE_LEVELS;
+export const TILE_LEVELS = 8;
+export const TILE_WIDTH = 2 ** TILE_LEVELS;
 /** Tiles that one call makes at most: some 16,000 leaves, about a tenth of a second. */
 const MAX_TILES = 64;
 
@@ -94,6 +94,25 @@ function perfectRoot(leaves: readonly Buffer[]): Buffer {
     level = above;
   }
   return level[0] as Buffer;
+}
+
+/**
+ * The first leaf below a stored node that is not what the nodes below it say; null where all are. Nodes of the lowest
+ * level are compared with their leaves by whoever reads those.
+ */
+export async function firstWrongNode(tx: Tx): Promise<number | null> {
+  for (let level = 2 * TILE_LEVELS; ; level += TILE_LEVELS) {
+    const nodes = await rows<StoredNode>(tx, NODES, [0, Number.MAX_SAFE_INTEGER, level]);
+    if (nodes.length === 0) return null;
+    for (const [at, { index, hash }] of nodes.entries()) {
+      const children = unbroken(
+        await rows<StoredNode>(tx, NODES, [at * TILE_WIDTH, (at + 1) * TILE_WIDTH, level - TILE_LEVELS]),
+        at * TILE_WIDTH,
+      );
+      const isRight = Number(index) === at && children.length === TILE_WIDTH && perfectRoot(children).equals(hash);
+      if (!isRight) return at * 2 ** level;
+    }
+  }
 }
 
 /** Hashes of a log's tree; every tile is read once. */

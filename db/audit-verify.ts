@@ -1,13 +1,12 @@
 import type { KeyObject } from 'node:crypto';
 import { isDomainError } from '../domain/errors.ts';
-import { type ChainHead, genesisHash } from '../security/audit-chain.ts';
+import type { ChainHead } from '../security/audit-chain.ts';
 import type { Checkpoint } from '../security/checkpoint.ts';
 import { type CompactRange, createCompactRange } from '../security/merkle.ts';
-import { createHmacCheck } from '../security/sha256.ts';
-import { type Fault, type RangeResult, rangeOf, rangeWidth } from './audit-check.ts';
+import { createRangeCheck, type Fault, type RangeResult, rangeOf, rangeWidth } from './audit-check.ts';
 import { type CheckPool, openCheckHere, openCheckThreads } from './audit-check-pool.ts';
 import { type Attack, type Diagnosis, diagnose } from './audit-diagnosis.ts';
-import { compactRangeAt, headAt } from './audit-tree.ts';
+import { compactRangeAt, firstWrongNode, headAt, sealedSize } from './audit-tree.ts';
 import type { Database } from './orm.ts';
 import { oneRow, row, rows } from './sql.ts';
 
@@ -17,8 +16,6 @@ const WORTH_THREADS = 50_000;
 const PENDING_LIMIT = 100_000;
 const PENDING_CHECKED = 2_000;
 
-export type VerificationReason = Attack;
-
 export interface Verification {
   valid: boolean;
   /** Sealed entries that were found sound, from the first of the run on. */
@@ -27,7 +24,7 @@ export interface Verification {
   unsealed: number;
   /** Null when the log is sound, or when what is wrong has no place in the chain. */
   firstInvalidSeq: number | null;
-  reason: VerificationReason | null;
+  reason: Attack | null;
   /** The end of the sound part. */
   head: ChainHead;
   /** Published checkpoints that the log was held against. */
@@ -65,13 +62,13 @@ export interface VerifyOptions {
  * sealer, and stops at the first fault, which it names. Memory does not grow with the log.
  */
 export function createAuditVerifier({ db, auditKeys }: { db: Database; auditKeys: readonly KeyObject[] }) {
-  const macChecks = auditKeys.map(createHmacCheck);
+  const { isGenuine } = createRangeCheck(auditKeys);
 
   async function verify(options: VerifyOptions = {}): Promise<Verification> {
     const { onProgress, signal, published, threads = 1 } = options;
     // Evidence first: the log is at least as long as what was known of it before.
     const evidence = await evidenceOf(published);
-    const sealed = await sealedCount(db);
+    const sealed = await sealedSize(db.fork());
     const total = Math.min(sealed, options.to ?? sealed);
     const isWhole = options.to === undefined;
     const begin = await startOf(options, total);
@@ -85,6 +82,11 @@ export function createAuditVerifier({ db, auditKeys }: { db: Database; auditKeys
       ...{ firstInvalidSeq: seq, reason, head, checkpoints: within.filter(({ size }) => size <= confirmed).length },
     });
 
+    if (options.after !== undefined && options.after.seq >= sealed) {
+      // What the interrupted run had read is not there any more.
+      head = { seq: sealed - 1, hash: await headAt(db.fork(), sealed) };
+      return invalid({ seq: sealed, reason: 'tail_truncated' });
+    }
     const pool = await poolFor(total - begin.size, threads);
     try {
       for await (const result of inOrder(pool, { begin: begin.size, total, sizes: within.map(({ size }) => size) })) {
@@ -133,8 +135,7 @@ export function createAuditVerifier({ db, auditKeys }: { db: Database; auditKeys
     } catch (error) {
       // The tree of an old log is still being made, or the log does not reach that far any more.
       if (!isDomainError(error) || size === 0) throw error;
-      const { origin } = await oneRow<{ origin: string }>(db.fork(), 'select origin from audit_log_origin');
-      return { size: 0, head: { seq: -1, hash: genesisHash(origin) }, tree: createCompactRange() };
+      return { size: 0, head: { seq: -1, hash: await headAt(db.fork(), 0) }, tree: createCompactRange() };
     }
   }
 
@@ -171,7 +172,7 @@ export function createAuditVerifier({ db, auditKeys }: { db: Database; auditKeys
     return found.sort((a, b) => a.size - b.size);
   }
 
-  /** What the walk along the seals cannot see: entries with two seals, and entries without one. */
+  /** What the walk along the seals cannot see: entries with two seals or none, and the upper levels of the tree. */
   async function verifyRest(): Promise<{ seq: number | null; reason: Attack } | null> {
     const twice = await row<{ seq: string }>(db.fork(), SEALED_TWICE);
     if (twice !== undefined) return { seq: Number(twice.seq), reason: 'sealed_twice' };
@@ -183,9 +184,11 @@ export function createAuditVerifier({ db, auditKeys }: { db: Database; auditKeys
       db.fork(),
       `select entry, entry_hmac from audit_pending('0', 0, ${PENDING_CHECKED})`,
     );
-    const isGenuine = ({ entry, entry_hmac }: (typeof pending)[number]) =>
-      macChecks.some((isMac) => isMac(entry, entry_hmac));
-    return pending.every(isGenuine) ? null : { seq: null, reason: 'changed_before_sealing' };
+    if (!pending.every(({ entry, entry_hmac: mac }) => isGenuine(entry, mac))) {
+      return { seq: null, reason: 'changed_before_sealing' };
+    }
+    const wrong = await firstWrongNode(db.fork());
+    return wrong === null ? null : { seq: wrong, reason: 'tree_changed' };
   }
 
   return { verify };
@@ -243,11 +246,6 @@ async function* inOrder(
     if (result === undefined) return;
     yield await result;
   }
-}
-
-async function sealedCount(db: Database): Promise<number> {
-  const { last } = await oneRow<{ last: string | null }>(db.fork(), 'select max(seq) as last from audit_seal');
-  return Number(last ?? -1) + 1;
 }
 
 /** The longest chain that was ever found sound: a shorter or another one since then is a fault. */

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type pg from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createAuditVerifier } from '../../db/audit-verify.ts';
+import { oneRow } from '../../db/sql.ts';
 import { chainHash, entryHmac, genesisHash, leafHash } from '../../security/audit-chain.ts';
 import { sealHmac } from '../../security/audit-seal-mac.ts';
 import { checkpointKey, checkpointName, openCheckpoint, signCheckpoint } from '../../security/checkpoint.ts';
@@ -84,6 +85,15 @@ describe('[A3] a log is held against what was published of it', () => {
     await log.append('of the new cluster');
     await log.seal();
     expect(await verify()).toMatchObject({ valid: false, reason: 'restored_without_tail' });
+  });
+
+  it('a tail that was cut off while an interrupted run had read it', async () => {
+    const { hash } = await oneRow<{ hash: Buffer }>(log.db.fork(), 'select hash from audit_seal where seq = 9');
+    await cutOff(9);
+    const verifier = createAuditVerifier({ db: log.db, auditKeys: [log.auditKey] });
+    expect(await verifier.verify({ after: { seq: 9, hash } })).toMatchObject({
+      ...{ valid: false, firstInvalidSeq: 9, reason: 'tail_truncated', checked: 9 },
+    });
   });
 
   it('a checkpoint of another log, and one that somebody else signed', async () => {

@@ -301,6 +301,27 @@ describe('[A1] [A3] tampering by a database administrator is detected and named'
     expect(await log.verify()).toMatchObject({ valid: false, firstInvalidSeq: 10, reason: 'entry_forged' });
   });
 
+  describe('with the tree', () => {
+    beforeEach(async () => {
+      for (let n = 10; n < 600; n += 100) await log.append(...Array.from({ length: 100 }, (_, at) => n + at));
+      await log.seal(5_000);
+    });
+
+    it.each([
+      ['a changed node', `update audit_tree_node set hash = sha256('x') where level = 8 and index = 1`, 256],
+      ['a node that was taken out', 'delete from audit_tree_node where level = 8 and index = 0', 0],
+    ])('%s', async (_name, statement, seq) => {
+      expect(await log.verify()).toMatchObject({ valid: true });
+      await asOwnerOfTree(statement);
+      expect(await log.verify()).toMatchObject({ valid: false, firstInvalidSeq: seq, reason: 'tree_changed' });
+    });
+
+    it('a changed node of the upper levels', async () => {
+      await asOwnerOfTree(`insert into audit_tree_node (level, index, hash) values (16, 0, sha256('x'))`);
+      expect(await log.verify()).toMatchObject({ valid: false, firstInvalidSeq: 0, reason: 'tree_changed' });
+    });
+  });
+
   it('everything, to one who has another key', async () => {
     const other = createSecretKey(randomBytes(32));
     expect(await log.verify([other])).toMatchObject({ valid: false, firstInvalidSeq: 0, reason: 'history_rewritten' });
@@ -319,6 +340,13 @@ describe('[A1] [A3] tampering by a database administrator is detected and named'
     await log.seal();
     expect(await log.verify()).toMatchObject({ valid: true, checked: 130, unsealed: 0 });
   });
+
+  const asOwnerOfTree = (statement: string) =>
+    log.asDatabaseAdministrator(async (sql) => {
+      await sql('alter table audit_tree_node disable trigger user');
+      await sql(statement);
+      await sql('alter table audit_tree_node enable trigger user');
+    });
 
   async function rememberVerification(): Promise<void> {
     const result = await log.verify();
