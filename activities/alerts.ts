@@ -1,5 +1,4 @@
 import { Context } from '@temporalio/activity';
-import { checkpointHealth } from '../db/audit-checkpoints.ts';
 import { strayAuditEntries } from '../db/audit-months.ts';
 import { lockIncident, openIncident, resolveLockedIncident } from '../db/incidents.ts';
 import { readBacklog, recentlyLostWorkflows, recentRequests } from '../db/operations.ts';
@@ -22,11 +21,10 @@ export function createAlertActivities({ db, audit }: ActivityDeps) {
   async function measure(tx: Tx): Promise<Alert[]> {
     const backlog = await readBacklog(tx);
     const { requests, serverErrors } = await recentRequests(tx, ERRORS_MINUTES);
-    const checkpoints = await checkpointHealth(tx);
     return evaluateAlerts({
       sealLagSeconds: backlog.unsealedSeconds,
-      checkpointWaitingSeconds: checkpoints.waitingSeconds,
-      checkpointFailures: checkpoints.failures,
+      checkpointWaitingSeconds: backlog.checkpointWaitingSeconds,
+      checkpointFailures: backlog.checkpointFailures,
       mailWaitingSeconds: backlog.mailWaitingSeconds,
       requests,
       serverErrors,

@@ -81,7 +81,7 @@ export function createAuditExport(deps: {
     const { dir, threads, signal, onProgress } = request;
     const unfinished = `${dir}.unfinished`;
     await assertEmpty(dir);
-    const published = await publisher.evidence(signal);
+    const published = await publisher.evidence({ signal });
     const logSize = await sealedSize(db.fork());
     const { from, to } = rangeOf(request, logSize);
     const isWhole = from === 0 && to === logSize;

@@ -42,15 +42,18 @@ export function createAuditActivities({ db, audit, auditKey, checkpoints, log }:
     const checkpoint = context.info.heartbeatDetails as Checkpoint | undefined;
     let shownAt = 0;
     // Places that cannot be read raise an alert of their own; the chain is worth verifying all the same.
-    const published = await checkpoints.evidence(context.cancellationSignal).catch((error: unknown) => {
-      context.cancellationSignal.throwIfAborted();
-      log.warn({ err: error }, 'the audit log is verified without its published checkpoints');
-      return undefined;
-    });
+    const signal = context.cancellationSignal;
+    const published = await checkpoints
+      .evidence({ signal, onRead: () => context.heartbeat(checkpoint) })
+      .catch((error: unknown) => {
+        signal.throwIfAborted();
+        log.warn({ err: error }, 'the audit log is verified without its published checkpoints');
+        return undefined;
+      });
     return verifier.verify({
       ...(published ? { published } : {}),
       ...(checkpoint ? { after: { seq: checkpoint.seq, hash: Buffer.from(checkpoint.hash, 'hex') } } : {}),
-      signal: context.cancellationSignal,
+      signal,
       async onProgress({ head, total }) {
         context.heartbeat({ seq: head.seq, hash: head.hash.toString('hex') } satisfies Checkpoint);
         if (performance.now() - shownAt < PROGRESS_EVERY_MS) return;

@@ -62,18 +62,18 @@ export interface PublishedNote {
  * Everything that is published, for whoever holds the log against it: every name in every place, since one place may have
  * been tampered with and another not. Nothing about the notes was checked.
  *
- * @param after only names behind this one
+ * @param onRead called after every note
  */
 export async function readPublished(
   places: readonly CheckpointPlace[],
-  { after = '', signal }: { after?: string; signal?: AbortSignal | undefined } = {},
+  { signal, onRead }: { signal?: AbortSignal | undefined; onRead?: () => void } = {},
 ): Promise<{ published: PublishedNote[]; failures: Survey['failures'] }> {
   const { names, failures } = await surveyPlaces(places, signal);
   const published: PublishedNote[] = [];
   for (const { name, places: where } of names) {
-    if (name <= after) continue;
     for (const place of where) {
       const note = await place.read(name, signal);
+      onRead?.();
       if (note !== undefined) published.push({ place: place.name, name, note });
     }
   }

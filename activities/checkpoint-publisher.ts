@@ -18,7 +18,7 @@ import { type CheckpointFault, faultOf, type LogState, openPublished } from './c
 import { type PublishedName, reasonOf, type Survey, surveyPlaces } from './checkpoint-places.ts';
 import type { CheckpointSigner } from './checkpoint-signer.ts';
 import type { CheckpointWitness } from './checkpoint-witness.ts';
-import { readEvidence } from './published-evidence.ts';
+import { type ReadOptions, readEvidence } from './published-evidence.ts';
 
 /** Names that are copied from one place to another, or recorded again, in one run: a day of hourly ones and more. */
 const CATCH_UP_LIMIT = 500;
@@ -216,7 +216,7 @@ export function createCheckpointPublisher({ db, audit, signer, places, witness, 
     stand,
     release,
     /** What a verification holds the log against. @throws when no place can be read */
-    evidence: (signal?: AbortSignal) => readEvidence({ db, places, signer }, signal),
+    evidence: (options?: ReadOptions) => readEvidence({ db, places, signer }, options),
 
     /**
      * Publishes a checkpoint of everything that is sealed, unless nothing is new.

@@ -1,11 +1,10 @@
 import type { AuditLog } from '../db/audit.ts';
 import { sealedUntil } from '../db/audit-checkpoints.ts';
 import type { Database } from '../db/orm.ts';
-import { bindingCheckpoints } from '../domain/checkpoint-lineage.ts';
 import type { Checkpoint } from '../security/checkpoint.ts';
-import { isPrefix, openPublished } from './checkpoint-check.ts';
-import { surveyPlaces } from './checkpoint-places.ts';
+import { isPrefix } from './checkpoint-check.ts';
 import type { CheckpointPublisher, PublishOutcome, Refusal, Standing } from './checkpoint-publisher.ts';
+import { openEverything } from './published-evidence.ts';
 
 export interface AcceptRequest {
   /** Why, in the operator's words; goes into the audit log. */
@@ -44,10 +43,9 @@ export async function acceptRestore(
     return { status: 'nothing_lost', published: await publisher.publish({ trigger: 'restore' }) };
   }
   if (!ACCEPTABLE.includes(before.refusal.reason)) return before.refusal;
-  const bound = await bindingNotes(publisher, before.log.origin);
-  const newest = bound.newest;
+  const { binding, newest } = await openEverything(publisher, before.log.origin);
   if (newest === null) return before.refusal;
-  const kept = await keptOf(db, bound.checkpoints, restoredSize ?? (await sealedSince(db, newest)), before);
+  const kept = await keptOf(db, binding, restoredSize ?? (await sealedSince(db, newest)), before);
   const [fork, lost] = [newest.fork + 1, newest.size];
   await db.transaction((tx) =>
     audit.append(tx, {
@@ -65,19 +63,6 @@ export async function acceptRestore(
 }
 
 const sealedSince = (db: Database, { time }: Checkpoint) => sealedUntil(db.fork(), time);
-
-/** Every published checkpoint that binds the log before the acceptance, and the newest of all. */
-async function bindingNotes(publisher: CheckpointPublisher, origin: string) {
-  const { names } = await surveyPlaces(publisher.places);
-  const checkpoints: Checkpoint[] = [];
-  for (const { name, places } of names) {
-    const note = await places[0]?.read(name);
-    const opened = note === undefined ? undefined : openPublished(name, note, origin, publisher.signer);
-    if (opened && 'checkpoint' in opened) checkpoints.push(opened.checkpoint);
-  }
-  const restores = checkpoints.flatMap(({ fork, restored }) => (restored ? [{ fork, kept: restored.kept }] : []));
-  return { checkpoints: bindingCheckpoints(checkpoints, restores), newest: checkpoints.at(-1) ?? null };
-}
 
 /**
  * How much of the log is what was published: the restored entries, unless a checkpoint within them says otherwise (a backup

@@ -16,21 +16,45 @@ import type { CheckpointSigner } from './checkpoint-signer.ts';
  *
  * @throws the error of the last place when none can be read
  */
-export async function readEvidence(
-  { db, places, signer }: { db: Database; places: readonly CheckpointPlace[]; signer: CheckpointSigner },
-  signal?: AbortSignal,
-): Promise<PublishedEvidence> {
-  const { published } = await readPublished(places, { signal });
+export async function readEvidence({ db, ...source }: Source & { db: Database }, options: ReadOptions = {}) {
   const origin = await auditOrigin(db.fork());
-  const opened = published.map(({ name, note }) => openPublished(name, note, origin, signer));
+  const { binding, fault } = await openEverything(source, origin, options);
+  const evidence: PublishedEvidence = {
+    checkpoints: binding,
+    fault,
+    nameOf: (checkpoint, size) => nameOf(db, origin, checkpoint, size),
+  };
+  return evidence;
+}
+
+interface Source {
+  places: readonly CheckpointPlace[];
+  signer: CheckpointSigner;
+}
+
+export interface ReadOptions {
+  signal?: AbortSignal | undefined;
+  /** Called for every note that was read: there are thousands after a year. */
+  onRead?: () => void;
+}
+
+/**
+ * Opens every published note of a log once, however many places have it.
+ *
+ * @returns those that bind the log, shortest first; the newest of all; and what was wrong with the first that did not open
+ */
+export async function openEverything({ places, signer }: Source, origin: string, options: ReadOptions = {}) {
+  const { published } = await readPublished(places, options);
+  const notes = new Map(published.map(({ name, note }) => [`${name}\n${note}`, { name, note }]));
+  const opened = [...notes.values()].map(({ name, note }) => openPublished(name, note, origin, signer));
   const checkpoints = opened.flatMap((one) => ('checkpoint' in one ? one.checkpoint : []));
   const restores: AcceptedRestore[] = checkpoints.flatMap(({ fork, restored }) =>
     restored === null ? [] : { fork, kept: restored.kept },
   );
   return {
-    checkpoints: bindingCheckpoints(checkpoints, restores),
+    binding: bindingCheckpoints(checkpoints, restores),
+    newest: checkpoints.at(-1) ?? null,
     fault: opened.flatMap((one) => ('fault' in one ? one.fault : []))[0] ?? null,
-    nameOf: (checkpoint, size) => nameOf(db, origin, checkpoint, size),
   };
 }
 

@@ -16,8 +16,7 @@ export async function maintainAuditMonths(client: ClientBase): Promise<number> {
 export async function strayAuditEntries(tx: Tx): Promise<number> {
   const { strays } = await oneRow<{ strays: string }>(
     tx,
-    `select count(*) as strays from audit_entry
-      where tableoid = 'audit_entry_rest'::regclass and at > clock_timestamp() - interval '10 minutes'`,
+    `select audit_entry_strays(clock_timestamp() - interval '10 minutes') as strays`,
   );
   return Number(strays);
 }

@@ -13,6 +13,13 @@ import { createS3Client, type S3Settings } from './s3-client.ts';
 export function createCheckpointBucket(settings: S3Settings & { readonly retention: number }): CheckpointPlace {
   const s3 = createS3Client(settings);
 
+  /**
+   * What was read of a version: it cannot change until its retention is over, and a verification asks for every checkpoint
+   * of years each hour.
+   */
+  const contents = new Map<string, string>();
+  const versions = new Map<string, string>();
+
   /** The first version of each name that begins with `start`. */
   async function firstVersions(start: string, signal?: AbortSignal): Promise<Map<string, string>> {
     const first = new Map<string, string>();
@@ -20,13 +27,20 @@ export function createCheckpointBucket(settings: S3Settings & { readonly retenti
     for (const { key, versionId } of await s3.listVersions(start, signal)) {
       if (CHECKPOINT_FILE.test(key)) first.set(key, versionId);
     }
+    for (const [name, version] of first) versions.set(name, version);
     return first;
   }
 
   async function read(name: string, signal?: AbortSignal): Promise<string | undefined> {
-    const version = (await firstVersions(name, signal)).get(name);
-    const stored = version === undefined ? undefined : await s3.get(name, signal, version);
-    return stored && text(stored);
+    // The first version stays the first one.
+    const version = versions.get(name) ?? (await firstVersions(name, signal)).get(name);
+    if (version === undefined) return undefined;
+    const known = contents.get(version);
+    if (known !== undefined) return known;
+    const stored = await s3.get(name, signal, version);
+    const content = stored && (await text(stored));
+    if (content !== undefined) contents.set(version, content);
+    return content;
   }
 
   return {

@@ -42,10 +42,7 @@ const PAST = `
   create index audit_entry_past_severity on audit_entry_past (severity, at, id) where severity <> 'info';
 `;
 
-/**
- * Two filters at once are answered from one index where both are common: all that somebody did of one kind, and all of
- * one kind that happened to somebody.
- */
+/** Each index is the front of one filter and ends with the order of a page, so a page costs the same anywhere in the log. */
 const PARTITIONED = `
   create table audit_entry (
     id uuid primary key,
@@ -96,6 +93,10 @@ const PARTITIONED = `
     'takes what has no month of its own: appends go on when maintenance is late, and an incident says that it is';
   create trigger audit_entry_rest_no_truncate before truncate on audit_entry_rest
     for each statement execute function audit_refuse_change();
+  create function audit_entry_strays(since timestamptz) returns bigint language sql stable security definer
+    set search_path = pg_catalog, public, pg_temp as
+    $$ select count(*) from public.audit_entry_rest where at > since $$;
+  comment on function audit_entry_strays is 'entries that found no table of their month, which the application may not read by itself';
   select audit_entry_maintain();
 `;
 

@@ -67,16 +67,32 @@ describe('a bucket with object lock', () => {
     const s3 = createS3Client(settings);
     const name = nameOf(0, 2);
     const original = await log.place.read(name);
-    const bucket = createCheckpointBucket(settings);
     const version = objects.versions.get(key(name))?.[0]?.id ?? '';
     expect(objects.remove(key(name), version).status).toBe(403);
     await s3.put(name, Buffer.from('another'));
-    expect(await bucket.read(name)).toBe(original);
+    // Each time as a process that has read nothing yet.
+    expect(await createCheckpointBucket(settings).read(name)).toBe(original);
     await s3.delete(name);
     expect(await s3.get(name)).toBeUndefined();
-    expect(await bucket.read(name)).toBe(original);
-    expect(await bucket.list()).toEqual([name]);
-    expect(await bucket.publish(name, 'another')).toBe(original);
+    expect(await createCheckpointBucket(settings).read(name)).toBe(original);
+    expect(await createCheckpointBucket(settings).list()).toEqual([name]);
+    expect(await createCheckpointBucket(settings).publish(name, 'another')).toBe(original);
+  });
+
+  it('is asked for a checkpoint once, however often a verification reads them all', async () => {
+    const places = [log.place, createCheckpointBucket(settings)];
+    const held = log.publisherWith({ places });
+    const read: string[] = [];
+    const first = await held.evidence({ onRead: () => read.push('one') });
+    expect(read).toHaveLength(2);
+    // It lies in both places and is one checkpoint.
+    expect(first.checkpoints.map(({ size }) => size)).toEqual([2]);
+    const before = storage.requests.length;
+    expect(await held.evidence()).toMatchObject({ checkpoints: first.checkpoints, fault: null });
+    const asked = storage.requests.slice(before);
+    expect(asked.length).toBeGreaterThan(0);
+    // The list alone, in its pages.
+    expect(asked.filter((request) => !request.includes('versions'))).toEqual([]);
   });
 
   it('refuses a second one under the same name, and says what is there', async () => {
