@@ -10,12 +10,11 @@ import { iso } from '../db/sql.ts';
 import { DomainError } from '../domain/errors.ts';
 import { checkpointName } from '../security/checkpoint.ts';
 import { uuidV7 } from '../security/uuid.ts';
-import { pageQuery } from './cursor.ts';
+import { AUDIT_LOGS, auditors } from './audit-access.ts';
+import { decodeForkCursor, encodeForkCursor, pageQuery } from './cursor.ts';
 import type { ApiDeps } from './deps.ts';
-import { type Access, principalOf, type Route, type RouteContext, route } from './route.ts';
-
-const BASE = '/api/admin/security/audit-logs';
-const auditors: Access = { kind: 'session', roles: ['auditor', 'admin'], ownership: 'none' };
+import { traceOf } from './request-trace.ts';
+import { type Route, type RouteContext, route } from './route.ts';
 
 const checkpointSchema = z.object({
   name: z.string().describe('Name of the file in every place'),
@@ -57,7 +56,7 @@ export function createAuditCheckpointRoutes({ db, audit, gateway }: ApiDeps): Ro
   return [
     route({
       method: 'get',
-      path: `${BASE}/checkpoint`,
+      path: `${AUDIT_LOGS}/checkpoint`,
       name: 'getAuditCheckpoint',
       summary: 'The last published checkpoint of the log; with `Accept: text/plain` the signed note alone',
       access: auditors,
@@ -75,7 +74,7 @@ export function createAuditCheckpointRoutes({ db, audit, gateway }: ApiDeps): Ro
     }),
     route({
       method: 'get',
-      path: `${BASE}/checkpoints`,
+      path: `${AUDIT_LOGS}/checkpoints`,
       name: 'listAuditCheckpoints',
       summary: 'Published checkpoints of the log, the newest first',
       access: auditors,
@@ -88,16 +87,16 @@ export function createAuditCheckpointRoutes({ db, audit, gateway }: ApiDeps): Ro
       },
       async handler(context) {
         const { limit, cursor } = context.query;
-        const found = await read(context, { limit: limit + 1, before: positionOf(cursor) });
+        const found = await read(context, { limit: limit + 1, before: decodeForkCursor(cursor) });
         const items = found.slice(0, limit);
         const last = items.at(-1);
-        const nextCursor = found.length > limit && last ? cursorOf(last) : null;
+        const nextCursor = found.length > limit && last ? encodeForkCursor(last) : null;
         return { status: 200, body: { items: items.map(recordOf), nextCursor } };
       },
     }),
     route({
       method: 'post',
-      path: `${BASE}/checkpoints`,
+      path: `${AUDIT_LOGS}/checkpoints`,
       name: 'publishAuditCheckpoint',
       summary: 'Publish a checkpoint now, unless nothing is new',
       access: auditors,
@@ -121,14 +120,6 @@ export function createAuditCheckpointRoutes({ db, audit, gateway }: ApiDeps): Ro
   ];
 }
 
-const traceOf = (context: RouteContext) => ({
-  actor: { kind: 'user' as const, id: principalOf(context).userId },
-  outcome: 'success' as const,
-  ip: context.request.ip,
-  userAgent: context.request.userAgent,
-  requestId: context.request.requestId,
-});
-
 function viewOf({ fork, size, root, head, note, key, at }: StoredCheckpoint): z.input<typeof checkpointSchema> {
   return {
     name: checkpointName({ fork, size }),
@@ -139,20 +130,4 @@ function viewOf({ fork, size, root, head, note, key, at }: StoredCheckpoint): z.
 function recordOf(stored: StoredCheckpoint): z.input<typeof recordedSchema> {
   const { recordedAt, trigger, places, witness } = stored;
   return { ...viewOf(stored), recordedAt: iso(recordedAt), trigger, places, witness };
-}
-
-const POSITION = z.tuple([z.int().min(0).max(9_999), z.int().min(1)]);
-
-const cursorOf = ({ fork, size }: StoredCheckpoint): string =>
-  Buffer.from(JSON.stringify([fork, size])).toString('base64url');
-
-/** @throws DomainError `invalid_cursor` */
-function positionOf(cursor: string | undefined): { fork: number; size: number } | null {
-  if (cursor === undefined) return null;
-  try {
-    const [fork, size] = POSITION.parse(JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8')));
-    return { fork, size };
-  } catch {
-    throw new DomainError('invalid_cursor', 'The cursor is not one that this list gave out.');
-  }
 }

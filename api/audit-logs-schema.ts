@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { AUDIT_SEVERITIES } from '../domain/audit-severity.ts';
 import { pageQuery } from './cursor.ts';
 
 const ID = /^[A-Za-z0-9][A-Za-z0-9:._/-]{0,127}$/;
@@ -17,6 +18,7 @@ export const auditLogQuery = z.strictObject({
     .optional(),
   actor: id.optional(),
   subject: id.optional(),
+  severity: z.enum(AUDIT_SEVERITIES).optional(),
   from: time.optional(),
   to: time.optional(),
   ...pageQuery,
@@ -33,6 +35,7 @@ export const auditLogPage = z.object({
       actor: party,
       subject: party,
       outcome: z.enum(['success', 'failure', 'denied']),
+      severity: z.enum(AUDIT_SEVERITIES).optional().describe('not in entries from before there were severities'),
       ip: z.string().nullable(),
       userAgent: z.string().nullable(),
       requestId: z.string().nullable(),

@@ -10,6 +10,7 @@ import {
 import { iso, isoOrNull } from '../db/sql.ts';
 import { DomainError } from '../domain/errors.ts';
 import { uuidV7 } from '../security/uuid.ts';
+import { AUDIT_LOGS, auditors } from './audit-access.ts';
 import {
   auditLogPage,
   auditLogQuery,
@@ -19,25 +20,15 @@ import {
 } from './audit-logs-schema.ts';
 import { decodeCursor, pageOf } from './cursor.ts';
 import type { ApiDeps } from './deps.ts';
-import { type Access, type Principal, principalOf, type Reply, type RequestFacts, type Route, route } from './route.ts';
+import { traceOf } from './request-trace.ts';
+import { principalOf, type Reply, type Route, route } from './route.ts';
 
 /** The answer comes within ten seconds, or says where it will be; the margin is for the call itself. */
 const ANSWER_WITHIN_MS = 9_500;
 const LOOK_EVERY_MS = 100;
-const BASE = '/api/admin/security/audit-logs';
-
-const auditors: Access = { kind: 'session', roles: ['auditor', 'admin'], ownership: 'none' };
 
 /** Reading, searching and verifying the audit log. Reads are audited themselves. */
 export function createAuditLogRoutes({ db, audit, gateway }: ApiDeps): Route[] {
-  const traceOf = (principal: Principal, request: RequestFacts) => ({
-    actor: { kind: 'user' as const, id: principal.userId },
-    outcome: 'success' as const,
-    ip: request.ip,
-    userAgent: request.userAgent,
-    requestId: request.requestId,
-  });
-
   /** Looks at the row until it is final or the time is over; no connection is held between two looks. */
   async function followed(id: string, deadline: number): Promise<StoredVerification> {
     for (;;) {
@@ -51,7 +42,7 @@ export function createAuditLogRoutes({ db, audit, gateway }: ApiDeps): Route[] {
   return [
     route({
       method: 'get',
-      path: BASE,
+      path: AUDIT_LOGS,
       name: 'listAuditLogs',
       summary: 'Entries of the audit log, newest first; the call itself becomes an entry',
       access: auditors,
@@ -63,6 +54,7 @@ export function createAuditLogRoutes({ db, audit, gateway }: ApiDeps): Route[] {
           action: given.action ?? null,
           actor: given.actor ?? null,
           subject: given.subject ?? null,
+          severity: given.severity ?? null,
           from: given.from ?? null,
           to: given.to ?? null,
         };
@@ -70,7 +62,7 @@ export function createAuditLogRoutes({ db, audit, gateway }: ApiDeps): Route[] {
         const found = await db.transaction(async (tx) => {
           const page = await searchAudit(tx, filter, { limit: limit + 1, before });
           await audit.append(tx, {
-            ...traceOf(principalOf(context), context.request),
+            ...traceOf(context),
             action: 'audit.read',
             subject: { kind: 'audit_log', id: await auditOrigin(tx) },
             details: { filter, returned: Math.min(page.length, limit), continued: before !== null },
@@ -87,7 +79,7 @@ export function createAuditLogRoutes({ db, audit, gateway }: ApiDeps): Route[] {
 
     route({
       method: 'post',
-      path: `${BASE}/verify-chain`,
+      path: `${AUDIT_LOGS}/verify-chain`,
       name: 'verifyAuditChain',
       summary: 'Recompute the whole log and name the first entry that is not what was written',
       access: auditors,
@@ -103,7 +95,7 @@ export function createAuditLogRoutes({ db, audit, gateway }: ApiDeps): Route[] {
         await db.transaction(async (tx) => {
           await requestVerification(tx, { id, requestedBy: principal.userId });
           await audit.append(tx, {
-            ...traceOf(principal, context.request),
+            ...traceOf(context),
             action: 'audit.verification_requested',
             subject: { kind: 'audit_verification', id },
           });
@@ -124,7 +116,7 @@ export function createAuditLogRoutes({ db, audit, gateway }: ApiDeps): Route[] {
 
     route({
       method: 'get',
-      path: `${BASE}/verifications/{id}`,
+      path: `${AUDIT_LOGS}/verifications/{id}`,
       name: 'getAuditVerification',
       summary: 'Progress or result of a verification',
       access: auditors,
@@ -139,7 +131,7 @@ export function createAuditLogRoutes({ db, audit, gateway }: ApiDeps): Route[] {
 
     route({
       method: 'post',
-      path: `${BASE}/verifications/{id}/cancel`,
+      path: `${AUDIT_LOGS}/verifications/{id}/cancel`,
       name: 'cancelAuditVerification',
       summary: 'Stop a verification that runs',
       access: auditors,
@@ -158,7 +150,7 @@ export function createAuditLogRoutes({ db, audit, gateway }: ApiDeps): Route[] {
         }
         await db.transaction((tx) =>
           audit.append(tx, {
-            ...traceOf(principalOf(context), context.request),
+            ...traceOf(context),
             action: 'audit.verification_cancelled',
             subject: { kind: 'audit_verification', id },
           }),
@@ -170,7 +162,7 @@ export function createAuditLogRoutes({ db, audit, gateway }: ApiDeps): Route[] {
 }
 
 function accepted(stored: StoredVerification): Reply {
-  return { status: 202, headers: { Location: `${BASE}/verifications/${stored.id}` }, body: stateOf(stored) };
+  return { status: 202, headers: { Location: `${AUDIT_LOGS}/verifications/${stored.id}` }, body: stateOf(stored) };
 }
 
 function stateOf(stored: StoredVerification) {

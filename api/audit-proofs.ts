@@ -2,6 +2,7 @@ import { auditOrigin, sealedEntry } from '../db/audit-search.ts';
 import { consistencyProof, inclusionProof, rootAt, sealedSize } from '../db/audit-tree.ts';
 import type { Tx } from '../db/sql.ts';
 import { DomainError } from '../domain/errors.ts';
+import { AUDIT_LOGS, auditors } from './audit-access.ts';
 import {
   consistencyAnswer,
   consistencyQuery,
@@ -10,10 +11,9 @@ import {
   inclusionQuery,
 } from './audit-proofs-schema.ts';
 import type { ApiDeps } from './deps.ts';
-import { type Access, principalOf, type Route, type RouteContext, route } from './route.ts';
+import { traceOf } from './request-trace.ts';
+import { type Route, type RouteContext, route } from './route.ts';
 
-const BASE = '/api/admin/security/audit-logs';
-const auditors: Access = { kind: 'session', roles: ['auditor', 'admin'], ownership: 'none' };
 const REFUSALS = {
   404: { description: 'So many entries are not sealed.' },
   409: { description: 'The log is damaged where the proof needs it.' },
@@ -27,11 +27,7 @@ const REFUSALS = {
 export function createAuditProofRoutes({ db, audit }: ApiDeps): Route[] {
   const recordRead = async (tx: Tx, context: RouteContext, details: Record<string, unknown>) =>
     audit.append(tx, {
-      actor: { kind: 'user', id: principalOf(context).userId },
-      outcome: 'success',
-      ip: context.request.ip,
-      userAgent: context.request.userAgent,
-      requestId: context.request.requestId,
+      ...traceOf(context),
       action: 'audit.read',
       subject: { kind: 'audit_log', id: await auditOrigin(tx) },
       details,
@@ -40,7 +36,7 @@ export function createAuditProofRoutes({ db, audit }: ApiDeps): Route[] {
   return [
     route({
       method: 'get',
-      path: `${BASE}/{seq}/proof`,
+      path: `${AUDIT_LOGS}/{seq}/proof`,
       name: 'proveAuditEntry',
       summary: 'An entry with the proof that it is in the log (RFC 9162 section 2.1.3)',
       access: auditors,
@@ -76,7 +72,7 @@ export function createAuditProofRoutes({ db, audit }: ApiDeps): Route[] {
 
     route({
       method: 'get',
-      path: `${BASE}/consistency`,
+      path: `${AUDIT_LOGS}/consistency`,
       name: 'proveAuditGrowth',
       summary: 'The proof that the log of a later size continues that of an earlier one (RFC 9162 section 2.1.4)',
       access: auditors,

@@ -31,18 +31,39 @@ export const pageQuery = {
 
 /** The opaque text under which a client asks for the next page. */
 export function encodeCursor({ at, id }: Position): string {
-  return Buffer.from(JSON.stringify([at, id])).toString('base64url');
+  return write(at, id);
 }
 
 /** @throws DomainError `invalid_cursor` for a text that {@link encodeCursor} did not make */
 export function decodeCursor(cursor: string | undefined): Position | null {
+  const position = read(cursor, POSITION);
+  return position && { at: position[0], id: position[1] };
+}
+
+const read = <S extends z.ZodType>(cursor: string | undefined, schema: S): z.output<S> | null => {
   if (cursor === undefined) return null;
   try {
-    const [at, id] = POSITION.parse(JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8')));
-    return { at, id };
+    return schema.parse(JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8')));
   } catch {
     throw new DomainError('invalid_cursor', 'The cursor is not one that this list gave out.');
   }
+};
+const write = (...position: unknown[]): string => Buffer.from(JSON.stringify(position)).toString('base64url');
+
+/** Where a page of checkpoints ended. */
+export interface ForkPosition {
+  fork: number;
+  size: number;
+}
+
+const FORK_POSITION = z.tuple([z.int().min(0).max(9_999), z.int().min(1)]);
+
+export const encodeForkCursor = ({ fork, size }: ForkPosition): string => write(fork, size);
+
+/** @throws DomainError `invalid_cursor` for a text that {@link encodeForkCursor} did not make */
+export function decodeForkCursor(cursor: string | undefined): ForkPosition | null {
+  const position = read(cursor, FORK_POSITION);
+  return position && { fork: position[0], size: position[1] };
 }
 
 /** Where a page of a list with several orders ended. A cursor of one order is none of another. */
@@ -57,7 +78,7 @@ const SORTED = z.tuple([z.string(), z.string().max(40), z.uuid()]);
 const VALUES = { time: POSITION.def.items[0], integer: z.string().regex(/^\d{1,18}$/) } as const;
 
 export function encodeSortedCursor({ order, value, id }: SortedPosition): string {
-  return Buffer.from(JSON.stringify([order, value, id])).toString('base64url');
+  return write(order, value, id);
 }
 
 /** @throws DomainError `invalid_cursor` for a text that {@link encodeSortedCursor} did not make for this order */

@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import type { ClientBase } from 'pg';
+import { LEAF_PREFIX } from '../security/audit-chain.ts';
 import { sealMessage } from '../security/audit-seal-mac.ts';
 import { createCompactRange, perfectSubtrees } from '../security/merkle.ts';
 import { createHmacCheck, createSha256 } from '../security/sha256.ts';
@@ -66,8 +67,6 @@ export interface RangeResult {
   points: { size: number; head: Uint8Array; subtrees: Uint8Array[] }[];
 }
 
-const LEAF_PREFIX = Buffer.of(0);
-
 /** Checks ranges of the log, each by itself, so that any number can be checked at once. */
 export function createRangeCheck(auditKeys: readonly KeyObject[]) {
   const macChecks = auditKeys.map(createHmacCheck);
@@ -87,66 +86,84 @@ export function createRangeCheck(auditKeys: readonly KeyObject[]) {
     return columnSymptom(entry, row);
   }
 
-  /** @throws errors of the connection */
-  async function check(client: ClientBase, task: RangeTask): Promise<RangeResult> {
-    const { from, to, sizes } = task;
+  /**
+   * Takes the rows of a range one after the other, in their order. After a fault it says nothing new, since every later
+   * link hangs on the broken one.
+   *
+   * @param agreesWithNode whether a stored node of the tree, by its index, has this hash
+   */
+  function walk(
+    { from, to, sizes }: RangeTask,
+    agreesWithNode: (index: number, hash: Buffer | undefined) => boolean = () => true,
+  ) {
+    const wanted = new Set(sizes);
     const tree = createCompactRange({ begin: from });
-    const nodes = await storedNodes(client, from, to);
-    const result: RangeResult = {
-      from,
-      checked: 0,
-      firstPrev: null,
-      last: null,
-      fault: null,
-      subtrees: [],
-      points: [],
-    };
-    let before: Buffer | undefined;
     let tile = createCompactRange({ begin: from });
-    let nextSize = 0;
-    for await (const row of sealedRows(client, task)) {
-      if (result.fault !== null) {
-        // One more row tells whether one place was changed, or everything from there on.
-        if (!isSealGenuine(row)) result.fault.symptom = 'rewritten';
-        break;
-      }
-      const seq = from + result.checked;
-      before ??= Buffer.from(row.prevHash);
-      result.firstPrev ??= before;
-      const symptom = row.seq === seq ? symptomOf(row, before) : 'gap';
-      if (symptom !== null) {
-        result.fault = { seq, symptom };
-        if (symptom === 'seal_mac' || symptom === 'both_macs') continue;
-        break;
-      }
-      const leaf = Buffer.from(row.leafHash);
+    let before: Buffer | undefined;
+    let firstPrev: Buffer | null = null;
+    let fault: Fault | null = null;
+    let isOver = false;
+    let checked = 0;
+    const points: RangeResult['points'] = [];
+
+    function takeLeaf(seq: number, leaf: Buffer): void {
       tree.push(leaf);
       tile.push(leaf);
-      before = Buffer.from(row.hash);
-      result.checked += 1;
-      if ((seq + 1) % TILE_WIDTH === 0) {
-        const isWhole = tile.begin % TILE_WIDTH === 0;
-        if (isWhole && !nodes.agrees((seq + 1) / TILE_WIDTH - 1, tile.hashes()[0])) {
-          result.fault = { seq: seq + 1 - TILE_WIDTH, symptom: 'tree_node' };
-          break;
+      if ((seq + 1) % TILE_WIDTH !== 0) return;
+      const isWhole = tile.begin % TILE_WIDTH === 0;
+      if (isWhole && !agreesWithNode((seq + 1) / TILE_WIDTH - 1, tile.hashes()[0])) {
+        fault = { seq: seq + 1 - TILE_WIDTH, symptom: 'tree_node' };
+        isOver = true;
+      }
+      tile = createCompactRange({ begin: seq + 1 });
+    }
+
+    return {
+      /** @returns whether nothing more is needed */
+      push(row: SealedRow): boolean {
+        if (isOver) return true;
+        if (fault !== null) {
+          // One more row tells whether one place was changed, or everything from there on.
+          if (!isSealGenuine(row)) fault.symptom = 'rewritten';
+          isOver = true;
+          return true;
         }
-        tile = createCompactRange({ begin: seq + 1 });
-      }
-      while (sizes[nextSize] === seq + 1) {
-        result.points.push({ size: seq + 1, head: before, subtrees: tree.hashes() });
-        nextSize += 1;
-      }
-    }
-    // Seals up to the end were counted: what is not there any more was taken away.
-    if (result.fault === null && result.checked < to - from) {
-      result.fault = { seq: from + result.checked, symptom: 'gap' };
-    }
-    result.last = result.checked > 0 ? (before ?? null) : null;
-    result.subtrees = tree.hashes();
-    return result;
+        const seq = from + checked;
+        before ??= Buffer.from(row.prevHash);
+        firstPrev ??= before;
+        const symptom = row.seq === seq ? symptomOf(row, before) : 'gap';
+        if (symptom !== null) {
+          fault = { seq, symptom };
+          isOver = symptom !== 'seal_mac' && symptom !== 'both_macs';
+          return isOver;
+        }
+        before = Buffer.from(row.hash);
+        checked += 1;
+        takeLeaf(seq, Buffer.from(row.leafHash));
+        if (wanted.has(seq + 1)) points.push({ size: seq + 1, head: before, subtrees: tree.hashes() });
+        return isOver;
+      },
+
+      end(): RangeResult {
+        // Seals up to the end were counted: what is not there any more was taken away.
+        if (fault === null && checked < to - from) fault = { seq: from + checked, symptom: 'gap' };
+        const last = checked > 0 ? (before ?? null) : null;
+        return { from, checked, firstPrev, last, fault, subtrees: tree.hashes(), points };
+      },
+    };
   }
 
-  return { check, isGenuine };
+  /** @throws errors of the connection */
+  async function check(client: ClientBase, task: RangeTask): Promise<RangeResult> {
+    const nodes = await storedNodes(client, task.from, task.to);
+    const walked = walk(task, nodes.agrees);
+    for await (const row of sealedRows(client, task)) {
+      if (walked.push(row)) break;
+    }
+    return walked.end();
+  }
+
+  return { walk, check, isGenuine };
 }
 
 /** Nodes over the leaves of a range. Those that the sealer has not made yet agree with everything. */

@@ -28,23 +28,6 @@ export function canonicalJson(value: unknown): string {
   return canonicalize(value) as string;
 }
 
-/**
- * Reads text that must be canonical already.
- *
- * @throws CanonicalJsonError when it is not JSON, or not what {@link canonicalJson} writes: other spacing or key order,
- *   a repeated key.
- */
-export function parseCanonicalJson(text: string): JsonValue {
-  let value: JsonValue;
-  try {
-    value = JSON.parse(text) as JsonValue;
-  } catch {
-    throw new CanonicalJsonError('', 'not JSON');
-  }
-  if (canonicalJson(value) !== text) throw new CanonicalJsonError('', 'not in canonical form');
-  return value;
-}
-
 function check(value: unknown, path: string, depth: number): void {
   if (value === null || typeof value === 'boolean') return;
   if (typeof value === 'string') checkText(value, path);

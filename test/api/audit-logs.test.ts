@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createAuditLog } from '../../db/audit.ts';
 import { rows } from '../../db/sql.ts';
 import type { Role } from '../../domain/roles.ts';
 import { uuidV7 } from '../../security/uuid.ts';
@@ -9,6 +10,7 @@ import { createStack, type Stack } from '../helpers/stack.ts';
 const PATH = '/api/admin/security/audit-logs';
 
 interface Item {
+  severity?: string;
   id: string;
   at: string;
   action: string;
@@ -33,7 +35,6 @@ describe('the audit log over HTTP', () => {
   afterAll(() => stack?.close());
 
   async function append(action: string, details: Record<string, unknown>): Promise<void> {
-    const { createAuditLog } = await import('../../db/audit.ts');
     const audit = createAuditLog({ auditKey: stack.config.auditKey });
     await stack.db.transaction((tx) =>
       audit.append(tx, {
@@ -80,6 +81,28 @@ describe('the audit log over HTTP', () => {
     expect(numbers((await list(`actor=${actor}&from=2020-01-01T00:00:00%2B02:00`)).body.items)).toHaveLength(7);
   });
 
+  it('[S7] filters by severity, which every entry has', async () => {
+    const by = { kind: 'user' as const, id: actor };
+    const audit = createAuditLog({ auditKey: stack.config.auditKey });
+    await stack.db.transaction((tx) =>
+      audit.append(
+        tx,
+        { action: 'login.denied', actor: by, subject: { kind: 'user', id: actor }, outcome: 'denied' },
+        { action: 'account.restricted', actor: by, subject: { kind: 'user', id: actor }, outcome: 'success' },
+        { action: 'test.failed', actor: by, subject: { kind: 'user', id: actor }, outcome: 'failure' },
+      ),
+    );
+    const found = async (severity: string) =>
+      (await list(`actor=${actor}&severity=${severity}`)).body.items.map((item: Item) => item.action);
+    expect(await found('high')).toEqual(['account.restricted', 'login.denied']);
+    expect(await found('low')).toEqual(['test.failed']);
+    expect(await found('critical')).toEqual([]);
+    expect(await found('info')).toEqual(Array(7).fill('test.counted'));
+    expect((await list('severity=high&limit=200')).body.items.every((item: Item) => item.severity === 'high')).toBe(
+      true,
+    );
+  });
+
   it('writes each read into the log, with who read what', async () => {
     const { headers } = await list(`subject=thing-2&limit=5`);
     const requestId = headers.get('x-request-id');
@@ -101,6 +124,7 @@ describe('the audit log over HTTP', () => {
     'from=0000-01-01T00:00:00Z',
     'to=9999-12-31T23:59:59-14:00',
     'cursor=abc',
+    'severity=grave',
     'unknown=1',
   ])('refuses %s as a bad request and writes nothing', async (query) => {
     const before = await rows<{ count: string }>(stack.db.fork(), 'select count(*) from audit_entry');

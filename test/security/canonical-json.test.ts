@@ -1,11 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  CanonicalJsonError,
-  canonicalJson,
-  type JsonValue,
-  parseCanonicalJson,
-} from '../../security/canonical-json.ts';
+import { CanonicalJsonError, canonicalJson, type JsonValue } from '../../security/canonical-json.ts';
 
 describe('canonical JSON', () => {
   it('gives the bytes of RFC 8785 section 3.2.2, all but the number 1E30', () => {
@@ -89,7 +84,9 @@ describe('canonical JSON', () => {
     }));
     fc.assert(
       fc.property(value, (one) => {
-        expect(parseCanonicalJson(canonicalJson(one))).toEqual(one);
+        const text = canonicalJson(one);
+        expect(JSON.parse(text)).toEqual(one);
+        expect(canonicalJson(JSON.parse(text))).toBe(text);
       }),
     );
   });
@@ -100,8 +97,7 @@ describe('canonical JSON', () => {
     ['a repeated key', '{"a":1,"a":2}'],
     ['another number', '{"a":1.0}'],
     ['an escape', '{"a":"\\u0041"}'],
-    ['no JSON', '{a:1}'],
-  ])('reads no text with %s', (_, text) => {
-    expect(() => parseCanonicalJson(text)).toThrow(CanonicalJsonError);
+  ])('writes no text with %s', (_, text) => {
+    expect(canonicalJson(JSON.parse(text))).not.toBe(text);
   });
 });
