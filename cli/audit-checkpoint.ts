@@ -1,10 +1,6 @@
 import type { Command } from 'commander';
 import type { PublishOutcome, Refusal } from '../activities/checkpoint-publisher.ts';
-
-interface Flags {
-  readonly dataDir: string;
-  readonly json?: boolean;
-}
+import { type AuditFlags, type AuditTools, dataDirOption, withAuditTools } from './audit-tools.ts';
 
 /** `tradeguard audit checkpoint ...`: what is published of the audit log, and what an operator says to it. */
 export function registerAuditCheckpoint(audit: Command): void {
@@ -12,62 +8,26 @@ export function registerAuditCheckpoint(audit: Command): void {
     audit
       .command(usage)
       .description(description)
-      .option('--data-dir <folder>', 'of an installation that runs on this machine', process.env.DATA_DIR || '.data')
+      .addOption(dataDirOption())
       .option('--json', 'print the result as JSON');
   command('checkpoint', 'publish a checkpoint now; exit status 1 when a published one contradicts the log').action(
-    (flags: Flags) => withTools(flags, publish),
+    (flags: AuditFlags) => withAuditTools(flags, publish),
   );
   command('checkpoints', 'what is published, in every place; exit status 1 when one is not valid').action(
-    (flags: Flags) => withTools(flags, list),
+    (flags: AuditFlags) => withAuditTools(flags, list),
   );
-  command('public-key', 'the verifier key of the checkpoints, for auditors to pin').action((flags: Flags) =>
-    withTools(flags, async ({ publisher, origin, tell }) => {
+  command('public-key', 'the verifier key of the checkpoints, for auditors to pin').action((flags: AuditFlags) =>
+    withAuditTools(flags, async ({ publisher, origin, tell }) => {
       const key = publisher.signer.verifierKey(await origin());
       tell({ key }, key);
     }),
   );
   command('accept-restore', 'accept that a restored backup lost published entries: the log goes on as the next fork')
     .requiredOption('--reason <text>', 'why; goes into the audit log')
-    .action((flags: Flags & { reason: string }) => withTools(flags, (tools) => accept(tools, flags.reason)));
+    .action((flags: AuditFlags & { reason: string }) => withAuditTools(flags, (tools) => accept(tools, flags.reason)));
 }
 
-type Tools = Awaited<ReturnType<typeof openTools>>;
-
-async function openTools(flags: Flags) {
-  const [{ openCheckpointPublisher }, { createAuditLog }, { auditOrigin }, { createOrm }, { createLogger }, rest] =
-    await Promise.all([
-      import('../activities/open-checkpoints.ts'),
-      import('../db/audit.ts'),
-      import('../db/audit-search.ts'),
-      import('../db/orm.ts'),
-      import('../platform/logger.ts'),
-      import('./installation-config.ts'),
-    ]);
-  const config = rest.installationConfig(flags.dataDir);
-  const { auditKey, checkpoints: settings } = config;
-  const db = await createOrm({ databaseUrl: config.databaseUrl, poolMax: 3, applicationName: 'tradeguard-checkpoint' });
-  const audit = createAuditLog({ auditKey });
-  const log = createLogger({ level: 'silent', name: 'checkpoint' });
-  return {
-    config,
-    db,
-    audit,
-    publisher: openCheckpointPublisher({ db, audit, auditKey, settings, log }),
-    origin: () => auditOrigin(db.fork()),
-    tell: (result: unknown, sentence: string) => console.log(flags.json ? JSON.stringify(result) : sentence),
-  };
-}
-
-async function withTools(flags: Flags, work: (tools: Tools) => Promise<void>): Promise<void> {
-  const tools = await openTools(flags);
-  try {
-    await work(tools);
-  } finally {
-    await tools.db.close();
-  }
-}
-
-async function publish({ publisher, db, audit, tell }: Tools): Promise<void> {
+async function publish({ publisher, db, audit, tell }: AuditTools): Promise<void> {
   const outcome = await publisher.publish({ trigger: 'request' });
   if (outcome.status === 'refused') {
     const [{ reportRefusal }, { uuidV7 }] = await Promise.all([
@@ -80,7 +40,7 @@ async function publish({ publisher, db, audit, tell }: Tools): Promise<void> {
   tell(viewOf(outcome), sentenceOf(outcome));
 }
 
-async function list({ publisher, origin, tell }: Tools): Promise<void> {
+async function list({ publisher, origin, tell }: AuditTools): Promise<void> {
   const [{ readPublished }, { openPublished }] = await Promise.all([
     import('../activities/checkpoint-places.ts'),
     import('../activities/checkpoint-check.ts'),
@@ -105,7 +65,7 @@ async function list({ publisher, origin, tell }: Tools): Promise<void> {
   tell({ items, failures }, lines.length > 0 ? lines.join('\n') : 'Nothing is published.');
 }
 
-async function accept({ publisher, db, audit, config, tell }: Tools, reason: string): Promise<void> {
+async function accept({ publisher, db, audit, config, tell }: AuditTools, reason: string): Promise<void> {
   const [{ acceptRestore }, { sealLog }] = await Promise.all([
     import('../activities/checkpoint-restore.ts'),
     import('./seal-log.ts'),

@@ -3,13 +3,12 @@ import { resolve } from 'node:path';
 import { SingleBar } from 'cli-progress';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Exported } from '../activities/audit-export.ts';
+import { type AuditFlags, type AuditTools, dataDirOption, withAuditTools } from './audit-tools.ts';
 
-interface Flags {
+interface Flags extends AuditFlags {
   readonly out: string;
   readonly from?: number;
   readonly to?: number;
-  readonly dataDir: string;
-  readonly json?: boolean;
 }
 
 /** `tradeguard audit export`: a folder that `tradeguard-verify` verifies without the database. */
@@ -22,25 +21,13 @@ export function registerAuditExport(audit: Command): void {
     .requiredOption('--out <folder>', 'is made; must not exist yet')
     .option('--from <seq>', 'first entry', sequenceNumber)
     .option('--to <seq>', 'the entry behind the last', sequenceNumber)
-    .option('--data-dir <folder>', 'of an installation that runs on this machine', process.env.DATA_DIR || '.data')
+    .addOption(dataDirOption())
     .option('--json', 'print the result as JSON')
-    .action(run);
+    .action((flags: Flags) => withAuditTools(flags, (tools) => run(flags, tools)));
 }
 
-async function run(flags: Flags): Promise<void> {
-  const [{ createAuditExport, ExportError }, { openCheckpointPublisher }, { createAuditLog }, { createOrm }, rest] =
-    await Promise.all([
-      import('../activities/audit-export.ts'),
-      import('../activities/open-checkpoints.ts'),
-      import('../db/audit.ts'),
-      import('../db/orm.ts'),
-      import('./installation-config.ts'),
-    ]);
-  const { databaseUrl, auditKey, checkpoints: settings } = rest.installationConfig(flags.dataDir);
-  const db = await createOrm({ databaseUrl, poolMax: 3, applicationName: 'tradeguard-export' });
-  const audit = createAuditLog({ auditKey });
-  const log = { info: () => {}, warn: () => {} };
-  const publisher = openCheckpointPublisher({ db, audit, auditKey, settings, log });
+async function run(flags: Flags, { db, audit, auditKey, publisher, tell }: AuditTools): Promise<void> {
+  const { createAuditExport, ExportError } = await import('../activities/audit-export.ts');
   const stop = new AbortController();
   const onSignal = () => stop.abort(new Error('The export was stopped; nothing is left of it.'));
   process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
@@ -66,7 +53,7 @@ async function run(flags: Flags): Promise<void> {
       },
     });
     bar.stop();
-    console.log(flags.json ? JSON.stringify(jsonOf(exported)) : sentencesOf(exported, flags.out));
+    tell(jsonOf(exported), sentencesOf(exported, flags.out));
     process.exitCode = exported.verification.valid ? 0 : 1;
   } catch (error) {
     if (!(error instanceof ExportError) && !stop.signal.aborted) throw error;
@@ -76,7 +63,6 @@ async function run(flags: Flags): Promise<void> {
   } finally {
     bar.stop();
     process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
-    await db.close();
   }
 }
 

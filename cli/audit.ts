@@ -4,11 +4,7 @@ import type { Command } from 'commander';
 import type { Verification } from '../db/audit-verify.ts';
 import { registerAuditCheckpoint } from './audit-checkpoint.ts';
 import { registerAuditExport } from './audit-export.ts';
-
-interface VerifyFlags {
-  readonly dataDir: string;
-  readonly json?: boolean;
-}
+import { type AuditFlags, type AuditTools, dataDirOption, withAuditTools } from './audit-tools.ts';
 
 /** `tradeguard audit ...`: what auditors do at a terminal. */
 export function registerAudit(program: Command): void {
@@ -16,29 +12,15 @@ export function registerAudit(program: Command): void {
   audit
     .command('verify')
     .description('recompute the whole log; exit status 0 when it is sound, 1 when it is not or cannot be read')
-    .option('--data-dir <folder>', 'of an installation that runs on this machine', process.env.DATA_DIR || '.data')
+    .addOption(dataDirOption())
     .option('--json', 'print the result as JSON')
-    .action(verify);
+    .action((flags: AuditFlags) => withAuditTools(flags, verify));
   registerAuditCheckpoint(audit);
   registerAuditExport(audit);
 }
 
-async function verify(flags: VerifyFlags): Promise<void> {
-  const [
-    { createOrm },
-    { createAuditVerifier },
-    { createAuditLog },
-    { installationConfig },
-    { openCheckpointPublisher },
-  ] = await Promise.all([
-    import('../db/orm.ts'),
-    import('../db/audit-verify.ts'),
-    import('../db/audit.ts'),
-    import('./installation-config.ts'),
-    import('../activities/open-checkpoints.ts'),
-  ]);
-  const { databaseUrl, auditKey, checkpoints: settings } = installationConfig(flags.dataDir);
-  const db = await createOrm({ databaseUrl, poolMax: 3, applicationName: 'tradeguard-audit' });
+async function verify({ db, audit, auditKey, publisher, tell }: AuditTools): Promise<void> {
+  const { createAuditVerifier } = await import('../db/audit-verify.ts');
   const bar = new SingleBar({
     format: '{bar} {percentage}% | {value} of {total} entries | {rate}/s | ETA {eta_formatted}',
     stream: process.stderr,
@@ -48,11 +30,8 @@ async function verify(flags: VerifyFlags): Promise<void> {
   try {
     const started = performance.now();
     let isShown = false;
-    const audit = createAuditLog({ auditKey });
-    const log = { info: () => {}, warn: () => {} };
-    const published = await openCheckpointPublisher({ db, audit, auditKey, settings, log }).evidence();
     const result = await createAuditVerifier({ db, auditKeys: [auditKey] }).verify({
-      published,
+      published: await publisher.evidence(),
       threads: availableParallelism(),
       onProgress({ head, total }) {
         const rate = Math.round((head.seq + 1) / ((performance.now() - started) / 1000));
@@ -62,7 +41,7 @@ async function verify(flags: VerifyFlags): Promise<void> {
       },
     });
     bar.stop();
-    console.log(flags.json ? JSON.stringify(jsonOf(result)) : sentence(result));
+    tell(jsonOf(result), sentence(result));
     process.exitCode = result.valid ? 0 : 1;
     await db.transaction((tx) =>
       audit.append(tx, {
@@ -75,7 +54,6 @@ async function verify(flags: VerifyFlags): Promise<void> {
     );
   } finally {
     bar.stop();
-    await db.close();
   }
 }
 

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { link, mkdir, open, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { type BackupManifest, parseManifest } from './backup-manifest.ts';
+import { ignoreMissing, syncPath, writeOnce } from './write-once.ts';
 
 /** A file that is being written; it becomes a backup with {@link commit} and not before. */
 export interface BackupDraft {
@@ -73,8 +74,14 @@ export function createBackupStore(directory: string) {
         stream,
         discard,
         async commit(manifest) {
-          await sync(path);
-          if (await publish(directory, manifestName(id), `${JSON.stringify(manifest, null, 2)}\n`)) return manifest;
+          await syncPath(path);
+          const manifestFile = {
+            name: manifestName(id),
+            temporary: `${manifestName(id)}.${randomBytes(4).toString('hex')}.tmp`,
+            content: `${JSON.stringify(manifest, null, 2)}\n`,
+            mode: 0o600,
+          };
+          if (await writeOnce(directory, manifestFile)) return manifest;
           await discard();
           const winner = await read(id);
           if (winner === undefined) throw new Error(`${at(manifestName(id))} is there and cannot be read`);
@@ -109,41 +116,3 @@ export function createBackupStore(directory: string) {
 export type BackupStore = ReturnType<typeof createBackupStore>;
 
 const newestFirst = (a: BackupManifest, b: BackupManifest) => Date.parse(b.createdAt) - Date.parse(a.createdAt);
-
-/** Creates a file with its whole content in one step. @returns false when the name is taken */
-async function publish(directory: string, name: string, content: string): Promise<boolean> {
-  const temporary = join(directory, `${name}.${randomBytes(4).toString('hex')}.tmp`);
-  const file = await open(temporary, 'wx', 0o600);
-  try {
-    await file.writeFile(content);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  try {
-    // link(2) refuses a name that exists, rename(2) would replace it.
-    await link(temporary, join(directory, name));
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
-    throw error;
-  } finally {
-    await rm(temporary, { force: true });
-  }
-  await sync(directory);
-  return true;
-}
-
-/** What was written reaches the disk, so that a machine that stops does not take a listed backup with it. */
-async function sync(path: string): Promise<void> {
-  const file = await open(path, 'r');
-  try {
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-}
-
-function ignoreMissing(error: NodeJS.ErrnoException): undefined {
-  if (error.code === 'ENOENT') return undefined;
-  throw error;
-}

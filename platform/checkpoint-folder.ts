@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { link, mkdir, open, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ignoreMissing, writeOnce } from './write-once.ts';
 
 /** Where checkpoints are published: a name is taken once and keeps its content. */
 export interface CheckpointPlace {
@@ -48,41 +49,11 @@ export function createCheckpointFolder(directory: string): CheckpointPlace {
       if (!CHECKPOINT_FILE.test(name)) throw new Error(`${name} is no name of a checkpoint`);
       await mkdir(directory, { recursive: true, mode: 0o700 });
       await removeLeftovers();
-      const temporary = at(`.${name}.${randomBytes(8).toString('hex')}.tmp`);
-      const file = await open(temporary, 'wx', 0o444);
-      try {
-        await file.writeFile(content);
-        await file.sync();
-      } finally {
-        await file.close();
-      }
-      try {
-        // link(2) refuses a name that exists, rename(2) would replace it.
-        await link(temporary, at(name));
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-      } finally {
-        await rm(temporary, { force: true });
-      }
-      await syncFolder(directory);
+      const temporary = `.${name}.${randomBytes(8).toString('hex')}.tmp`;
+      await writeOnce(directory, { name, temporary, content, mode: 0o444 });
       const stored = await read(name);
       if (stored === undefined) throw new Error(`${at(name)} went away after it was published`);
       return stored;
     },
   };
-}
-
-/** A name reaches the disk with its folder. */
-async function syncFolder(directory: string): Promise<void> {
-  const folder = await open(directory, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
-}
-
-function ignoreMissing(error: NodeJS.ErrnoException): undefined {
-  if (error.code === 'ENOENT') return undefined;
-  throw error;
 }

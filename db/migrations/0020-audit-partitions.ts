@@ -35,6 +35,8 @@ const PAST = `
     alter column n drop identity, alter column n set default 0, alter column outcome set not null,
     add column severity text;
   drop function audit_time(text);
+  -- A partition has its table's constraints under their names.
+  alter table audit_entry_past rename constraint audit_entry_entry_hmac_check to audit_entry_hmac_length;
   alter index audit_entry_pkey rename to audit_entry_past_pkey;
   ${['arrival', 'time', 'action', 'actor', 'subject']
     .map((index) => `alter index audit_entry_${index} rename to audit_entry_past_${index};`)
@@ -50,7 +52,7 @@ const PARTITIONED = `
     era integer not null default 0,
     xid xid8 not null default pg_current_xact_id(),
     entry text not null,
-    entry_hmac bytea not null check (length(entry_hmac) = 32),
+    entry_hmac bytea not null constraint audit_entry_hmac_length check (length(entry_hmac) = 32),
     at timestamptz not null,
     action text not null,
     actor text,

@@ -125,4 +125,14 @@ describe('an export of the audit log', () => {
     expect(existsSync(join(folder, 'out'))).toBe(false);
     expect(existsSync(join(folder, 'out.unfinished'))).toBe(false);
   });
+
+  it('takes the place of one whose process died in the middle', async () => {
+    mkdirSync(join(folder, 'out.unfinished', 'entries'), { recursive: true });
+    writeFileSync(join(folder, 'out.unfinished', 'entries', 'entries-000000000000.ndjson.gz'), 'half of one');
+    writeFileSync(join(folder, 'out.unfinished', 'entries', 'entries-000000065536.ndjson.gz'), 'of another log');
+    await exportTo('out');
+    expect(existsSync(join(folder, 'out.unfinished'))).toBe(false);
+    expect(readdirSync(join(folder, 'out', 'entries'))).toEqual(['entries-000000000000.ndjson.gz']);
+    expect(await verify(['out'])).toMatchObject({ code: 0, verdict: 'sound' });
+  });
 });
