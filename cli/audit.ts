@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import type { Verification } from '../db/audit-verify.ts';
 import { registerAuditCheckpoint } from './audit-checkpoint.ts';
 import { registerAuditExport } from './audit-export.ts';
+import { registerAuditShred } from './audit-shred.ts';
 
 interface VerifyFlags {
   readonly dataDir: string;
@@ -21,6 +22,7 @@ export function registerAudit(program: Command): void {
     .action(verify);
   registerAuditCheckpoint(audit);
   registerAuditExport(audit);
+  registerAuditShred(audit);
 }
 
 async function verify(flags: VerifyFlags): Promise<void> {
