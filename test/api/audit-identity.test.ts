@@ -137,6 +137,8 @@ describe('who an account was', () => {
     );
     await run(stack.ownerDb.fork(), 'update subject_key set key = $2 where subject = $1', [two.userId, key]);
     expect(await reveal(two.entryId, curious)).toMatchObject({ status: 409, body: { code: 'field_tampered' } });
+    // On record all the same: it was committed before anything was opened.
+    expect(await entriesOf('audit.revealed', two.userId)).toHaveLength(1);
     expect(await detailsOf('field.tampered', two.userId)).toHaveLength(1);
     const incident = await oneRow(stack.ownerDb.fork(), `select severity from incident where subject_id = $1`, [
       two.userId,
