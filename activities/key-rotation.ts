@@ -99,7 +99,7 @@ export function createKeyRotationActivities(deps: Pick<ActivityDeps, 'db' | 'key
         db.transaction((tx) =>
           once(tx, `key-rotation:${rotationId}:finish`, async () => {
             await syncKeyring(tx, keyring);
-            const broken = ending.status === 'succeeded' ? await unreadableRows(tx) : [];
+            const broken = ending.status === 'succeeded' ? await reencryptRest(tx) : [];
             await addProgress(tx, rotationId, { unreadable: broken.length });
             const ended = await finishRotation(tx, { audit }, rotationId, ending);
             const incidents: FollowUps['incidents'] = [];
@@ -159,13 +159,28 @@ export function createKeyRotationActivities(deps: Pick<ActivityDeps, 'db' | 'key
         ),
       ),
 
-    /** Drops generations that nothing needs any more. @returns how many */
+    /**
+     * Drops generations that nothing needs any more. What processes wrote that had not changed over when the rotation
+     * ended would keep the old field key for another month, so it is re-encrypted first.
+     *
+     * @returns how many
+     */
     dropOldKeys: (graceMs: number): Promise<number> =>
-      finalOnDataErrors(() => db.transaction((tx) => dropOldGenerations(tx, { audit }, graceMs))),
+      finalOnDataErrors(() =>
+        db.transaction(async (tx) => {
+          await syncKeyring(tx, keyring);
+          await reencryptRest(tx);
+          return dropOldGenerations(tx, { audit }, graceMs);
+        }),
+      ),
   };
 
-  /** A token that was written by a process that had not changed over yet opens, and is no trouble. */
-  async function unreadableRows(tx: Tx): Promise<string[]> {
+  /**
+   * A token that was written by a process that had not changed over yet opens, and is no trouble.
+   *
+   * @returns rows whose token does not open
+   */
+  async function reencryptRest(tx: Tx): Promise<string[]> {
     const broken: string[] = [];
     for (const column of encryptedColumns) {
       let after: string | null = null;

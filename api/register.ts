@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { addDevice } from '../db/devices.ts';
 import { oneRow, row, rows, run, type Tx } from '../db/sql.ts';
+import { createSubjectKeys } from '../db/subject-keys.ts';
 import { type Credentials, createUser, credentialsByEmail } from '../db/users.ts';
 import { addressTakenLetter, confirmationLetter } from '../domain/account-letters.ts';
 import { DomainError } from '../domain/errors.ts';
@@ -37,6 +38,7 @@ interface Registration {
 /** Opening an account. Whether an address has one already is told to its owner alone. */
 export function createRegisterRoutes(deps: ApiDeps): Route[] {
   const { config, db, keyring, audit, outbox, passwords } = deps;
+  const newUsers = { audit, subjectKeys: createSubjectKeys({ keyring }) };
   const delivery = createTokenDelivery({ keyring, production: config.production });
 
   async function register({
@@ -131,7 +133,7 @@ export function createRegisterRoutes(deps: ApiDeps): Route[] {
     const { email, fullName, timeZone } = given;
     const { ip, userAgent, requestId } = request;
     const actor = { kind: 'anonymous' } as const;
-    return createUser(tx, audit, {
+    return createUser(tx, newUsers, {
       ...{ email, fullName, timeZone, passwordHash, actor, ip, userAgent, requestId },
       role: 'customer',
       oneTime: false,

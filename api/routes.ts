@@ -1,6 +1,7 @@
 import { createAccountRoutes } from './accounts.ts';
 import { createAppealRoutes } from './appeals.ts';
 import { createAuditCheckpointRoutes } from './audit-checkpoints.ts';
+import { createAuditIdentityRoutes } from './audit-identity.ts';
 import { createAuditLogRoutes } from './audit-logs.ts';
 import { createAuditProofRoutes } from './audit-proofs.ts';
 import { createBacktestRoutes } from './backtests.ts';
@@ -53,6 +54,7 @@ export function createRoutes(deps: ApiDeps): Route[] {
     ...createAccountRoutes(deps),
     ...createAppealRoutes(deps),
     ...createAuditCheckpointRoutes(deps),
+    ...createAuditIdentityRoutes(deps),
     ...createAuditLogRoutes(deps),
     ...createAuditProofRoutes(deps),
     ...createBacktestRoutes(deps),

@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import type { Verification } from '../db/audit-verify.ts';
 import { registerAuditCheckpoint } from './audit-checkpoint.ts';
 import { registerAuditExport } from './audit-export.ts';
+import { registerAuditShred } from './audit-shred.ts';
 import { type AuditFlags, type AuditTools, dataDirOption, withAuditTools } from './audit-tools.ts';
 
 /** `tradeguard audit ...`: what auditors do at a terminal. */
@@ -17,6 +18,7 @@ export function registerAudit(program: Command): void {
     .action((flags: AuditFlags) => withAuditTools(flags, verify));
   registerAuditCheckpoint(audit);
   registerAuditExport(audit);
+  registerAuditShred(audit);
 }
 
 async function verify({ db, audit, auditKey, publisher, tell }: AuditTools): Promise<void> {

@@ -9,6 +9,8 @@ import { censusOf, countTables } from '../db/backup-census.ts';
 import { recordRestored } from '../db/backups.ts';
 import { migrate } from '../db/migrate.ts';
 import { createOrm, type Database } from '../db/orm.ts';
+import { eraseAgain } from '../db/subject-erasure.ts';
+import { readShreddings, type Shredding } from '../db/subject-keys.ts';
 import { BackupError } from '../domain/backup.ts';
 import type { BackupManifest } from '../platform/backup-manifest.ts';
 import { sealLog } from './seal-log.ts';
@@ -39,6 +41,11 @@ export interface Restored {
   /** Where the former content lies now; null when there was none. */
   setAside: string | null;
   log: RestoredLog;
+  /**
+   * Keys of persons that the backup brought back and that were destroyed again, since the database that was replaced, or
+   * else the installation's, says they were; null where there is none to say so.
+   */
+  erasedAgain: number | null;
 }
 
 /** How the restored audit log stands to what is published of it. */
@@ -62,8 +69,9 @@ export async function restoreForGood(request: RestoreRequest): Promise<Restored>
   const { targetUrl, force } = request;
   const tables = await countTables(targetUrl);
   if (tables === 0) {
-    const { manifest, restoredSize } = await fill(request, targetUrl);
-    return { manifest, setAside: null, log: await settle(request, targetUrl, restoredSize) };
+    const shreddings = await shreddingsIn(request.installationUrl);
+    const { manifest, restoredSize, erasedAgain } = await fill(request, targetUrl, shreddings);
+    return { manifest, setAside: null, log: await settle(request, targetUrl, restoredSize), erasedAgain };
   }
   const target = databaseIn(targetUrl);
   if (!force) {
@@ -78,7 +86,7 @@ export async function restoreForGood(request: RestoreRequest): Promise<Restored>
     await refuseSessions(client, target);
     await client.query(`create database ${quote(fresh)} template template0 encoding 'UTF8'`);
     try {
-      const done = await fill(request, besides(targetUrl, fresh));
+      const done = await fill(request, besides(targetUrl, fresh), await shreddingsIn(targetUrl));
       await refuseSessions(client, target);
       await client.query(`alter database ${quote(target)} rename to ${quote(aside)}`);
       await client.query(`alter database ${quote(fresh)} rename to ${quote(target)}`).catch(async (error) => {
@@ -93,11 +101,11 @@ export async function restoreForGood(request: RestoreRequest): Promise<Restored>
   });
   // Not before the database has its name: what is published stays published.
   const log = await settle(request, targetUrl, filled.restoredSize);
-  return { manifest: filled.manifest, setAside: aside, log };
+  return { manifest: filled.manifest, setAside: aside, log, erasedAgain: filled.erasedAgain };
 }
 
 /** The database's own rules of who may connect, the backup's content, and what came after it: migrations and grants. */
-async function fill(request: RestoreRequest, url: string): Promise<Filled> {
+async function fill(request: RestoreRequest, url: string, shreddings: Shredding[] | null): Promise<Filled> {
   const { runner, audit, backupId, appRole, otherRoles, force, onProgress, signal } = request;
   const database = quote(databaseIn(url));
   await withClient(url, async (client) => {
@@ -116,19 +124,36 @@ async function fill(request: RestoreRequest, url: string): Promise<Filled> {
   await migrate({ ownerUrl: url, appRole });
   const restored = await createOrm({ databaseUrl: url, poolMax: 2, applicationName: 'tradeguard-restore' });
   try {
-    await restored.transaction((tx) =>
-      recordRestored(tx, { audit }, { backupId, createdAt: manifest.createdAt, forced: force }),
-    );
+    const erasedAgain = await restored.transaction(async (tx) => {
+      await recordRestored(tx, { audit }, { backupId, createdAt: manifest.createdAt, forced: force });
+      return shreddings === null ? null : eraseAgain(tx, { audit }, shreddings, 'restore');
+    });
+    return { manifest, restoredSize, erasedAgain };
   } finally {
     await restored.close();
   }
-  return { manifest, restoredSize };
 }
 
 interface Filled {
   manifest: BackupManifest;
   /** Sealed entries of the restored log, before anything was added to it. */
   restoredSize: number;
+  erasedAgain: number | null;
+}
+
+/**
+ * Whose keys were destroyed, as the database says that the backup is older than. Null where it says nothing: it is empty,
+ * from before there were such keys, or so damaged that it cannot be read, which is no reason not to restore.
+ */
+async function shreddingsIn(url: string): Promise<Shredding[] | null> {
+  const db = await createOrm({ databaseUrl: url, poolMax: 1, applicationName: 'tradeguard-restore' });
+  try {
+    return await readShreddings(db.fork());
+  } catch {
+    return null;
+  } finally {
+    await db.close();
+  }
 }
 
 /** Which database an address leads to, whatever it is called on the way. */

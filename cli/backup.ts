@@ -219,7 +219,7 @@ async function restore(tools: Tools, which: string, flags: RestoreFlags): Promis
   const target = new URL(given);
   if (flags.database !== undefined) target.pathname = `/${encodeURIComponent(flags.database)}`;
   const { auditKey, checkpoints: settings } = config;
-  const { manifest, setAside, log } = await restoreForGood({
+  const { manifest, setAside, log, erasedAgain } = await restoreForGood({
     runner,
     audit,
     auditKey,
@@ -241,9 +241,21 @@ async function restore(tools: Tools, which: string, flags: RestoreFlags): Promis
       database: target.pathname.slice(1),
       setAside,
       auditLog: log,
+      erasedAgain,
     },
-    `Restored the state of ${manifest.createdAt} into ${target.pathname.slice(1)}.${aside}${await standingOf(log)}`,
+    `Restored the state of ${manifest.createdAt} into ${target.pathname.slice(1)}.${aside}${erasuresIn(erasedAgain)}${await standingOf(log)}`,
   );
+}
+
+/** What became of erasures that the backup is older than, where that needs to be said. */
+function erasuresIn(again: number | null): string {
+  if (again === null) {
+    return (
+      '\nNo database says which keys of persons were destroyed since that backup. Destroy them again from an export: ' +
+      'tradeguard audit shred --from-export DIR'
+    );
+  }
+  return again === 0 ? '' : `\nKeys of persons that had been destroyed since, destroyed again: ${again}.`;
 }
 
 async function idOf({ store, copy }: Tools['runner'], which: string): Promise<string> {

@@ -130,11 +130,13 @@ async function withTools(flags: Flags, work: (tools: Tools) => Promise<void>): P
   const config = installationConfig(flags.dataDir);
   const db = await createOrm({ databaseUrl: config.databaseUrl, poolMax: 2, applicationName: 'tradeguard-users' });
   try {
+    const keyring = await openKeyring(db, config);
     const administration = createUserAdministration({
       db,
       audit: createAuditLog({ auditKey: config.auditKey }),
       passwords: createPasswordHasher(),
-      outbox: createOutbox({ keyring: await openKeyring(db, config) }),
+      keyring,
+      outbox: createOutbox({ keyring }),
     });
     await work({ administration, tx: db.fork() });
   } finally {

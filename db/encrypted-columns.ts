@@ -18,5 +18,6 @@ export const encryptedColumns: readonly EncryptedColumn[] = [
   { table: 'signing_key', column: 'secret', rowId: 'id' },
   { table: 'security_question', column: 'question', rowId: 'id' },
   { table: 'recovery_step', column: 'secret', rowId: 'id' },
+  { table: 'subject_key', column: 'key', rowId: 'subject' },
   ...PII_FIELDS.map((field) => ({ table: 'profile', column: PROFILE_PII[field].column, rowId: 'user_id' })),
 ];

@@ -13,6 +13,8 @@ export const applicationGrants: Readonly<Record<string, string>> = {
   outside_secret: 'select, insert, update',
   profile: 'select, insert, update',
   pii_reveal: 'select, insert',
+  // A key is wrapped anew or destroyed, never given to another.
+  subject_key: 'select, insert, update (key, shredded_at, reason)',
   outbox_mail: 'select, insert, update',
   once: 'select, insert, update',
   login_subject: 'select, insert, update',

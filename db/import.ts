@@ -10,6 +10,8 @@ import type { Database } from './orm.ts';
 import { revokeSessions } from './sessions.ts';
 import { revokeSigningKey } from './signing-keys.ts';
 import { oneRow, row, rows, run, type Tx } from './sql.ts';
+import { createSubjectKeys } from './subject-keys.ts';
+import type { NewUserDeps } from './users.ts';
 
 /** What an import needs of an installation: the operator who runs it holds the keys and the database. */
 export interface ImportDeps {
@@ -46,6 +48,7 @@ const SESSION_HOURS = 24;
  * @param dataset names the recorded data: the same account name in other data is another account
  */
 export function createImport({ db, keyring, audit }: ImportDeps, dataset: string) {
+  const newUsers: NewUserDeps = { audit, subjectKeys: createSubjectKeys({ keyring }) };
   const idOf = (kind: string, name: string): string =>
     uuidV8(
       createHash('sha256')
@@ -60,7 +63,7 @@ export function createImport({ db, keyring, audit }: ImportDeps, dataset: string
       const sessionId = uuidV7();
       return db.transaction(async (tx) => {
         const userId = uuidV8(createHash('sha256').update(`tradeguard-import ${role} ${name}`).digest());
-        await ensureUser(tx, audit, { id: userId, role, fullName: `Replay ${name}` });
+        await ensureUser(tx, newUsers, { id: userId, role, fullName: `Replay ${name}` });
         await revokeStaleKeys(tx, audit, userId);
         await run(
           tx,
@@ -95,7 +98,7 @@ export function createImport({ db, keyring, audit }: ImportDeps, dataset: string
     ensureAccount(name: string): Promise<{ userId: string; accountId: string }> {
       return db.transaction(async (tx) => {
         const userId = idOf('user', name);
-        await ensureUser(tx, audit, { id: userId, role: 'customer', fullName: `Imported account ${name}` });
+        await ensureUser(tx, newUsers, { id: userId, role: 'customer', fullName: `Imported account ${name}` });
         const accountId = await ensureAccount(tx, { id: idOf('account', name), userId, imported: true });
         return { userId, accountId };
       });
@@ -162,19 +165,25 @@ async function revokeStaleKeys(tx: Tx, audit: AuditLog, userId: string): Promise
 }
 
 /** Adds somebody without a password, at an address that no mail reaches (RFC 2606). */
-async function ensureUser(tx: Tx, audit: AuditLog, user: { id: string; role: Role; fullName: string }): Promise<void> {
+async function ensureUser(
+  tx: Tx,
+  { audit, subjectKeys }: NewUserDeps,
+  user: { id: string; role: Role; fullName: string },
+): Promise<void> {
+  const email = `${user.id}@import.invalid`;
   const inserted = await row(
     tx,
     `insert into app_user (id, email, email_key, full_name, role) values ($1, $2, $2, $3, $4)
      on conflict (id) do nothing returning id`,
-    [user.id, `${user.id}@import.invalid`, user.fullName, user.role],
+    [user.id, email, user.fullName, user.role],
   );
   if (inserted === undefined) return;
+  const sealed = await subjectKeys.seal(tx, user.id, { email, fullName: user.fullName });
   await audit.append(tx, {
     action: user.role === 'customer' ? 'account.created' : 'user.created',
     actor: OPERATOR,
     subject: { kind: 'user', id: user.id },
     outcome: 'success',
-    details: { role: user.role, imported: true },
+    details: { role: user.role, imported: true, sealed },
   });
 }

@@ -36,45 +36,66 @@ export interface PiiRevealDeps {
 }
 
 /**
+ * Counts and records what somebody is about to be shown, in one transaction of its own.
+ *
+ * @param given `details` go into the audit entry: names and ids, no value and no free text
+ * @throws DomainError `rate_limited`, which is recorded as well
+ */
+export async function recordReveal(
+  { db, audit }: Pick<PiiRevealDeps, 'db' | 'audit'>,
+  request: RevealRequest,
+  given: {
+    kind: 'reveal' | 'search' | 'audit';
+    action: string;
+    subjectId: string | null;
+    fields: readonly string[];
+    details: Record<string, unknown>;
+  },
+): Promise<void> {
+  const id = uuidV7();
+  const waitSeconds = await db.transaction(async (tx) => {
+    const wait = await secondsUntilAllowed(tx, request.actorId);
+    if (wait === null) {
+      await run(
+        tx,
+        `insert into pii_reveal (id, actor_id, subject_id, kind, fields, reason, case_reference)
+         values ($1, $2, $3, $4, $5, $6, $7)`,
+        [id, request.actorId, given.subjectId, given.kind, given.fields, request.reason, request.caseReference],
+      );
+    }
+    await audit.append(tx, {
+      action: given.action,
+      actor: { kind: 'user', id: request.actorId },
+      subject: given.subjectId === null ? { kind: 'pii_reveal', id } : { kind: 'user', id: given.subjectId },
+      outcome: wait === null ? 'success' : 'denied',
+      ip: request.ip,
+      userAgent: request.userAgent,
+      requestId: request.requestId,
+      details: { ...given.details, revealId: id },
+    });
+    return wait;
+  });
+  if (waitSeconds !== null) {
+    throw new DomainError('rate_limited', `Personal data is shown ${REVEALS_AN_HOUR} times an hour at most.`, {
+      retryAfter: waitSeconds,
+    });
+  }
+}
+
+/**
  * Personal data in the clear. The audit entry commits before anything is decrypted: whatever becomes of the answer, the
  * trace is there.
  */
 export function createPiiReveals({ db, keyring, audit }: PiiRevealDeps) {
-  /** Counts and records in one transaction of its own. @throws DomainError `rate_limited` */
-  async function recorded(
+  const recorded = (
     request: RevealRequest,
     given: { kind: 'reveal' | 'search'; subjectId: string | null; fields: readonly PiiField[] },
-  ): Promise<void> {
-    const id = uuidV7();
-    const event = (outcome: 'success' | 'denied') => ({
+  ) =>
+    recordReveal({ db, audit }, request, {
+      ...given,
       action: given.kind === 'reveal' ? 'profile.revealed' : 'profile.searched',
-      actor: { kind: 'user' as const, id: request.actorId },
-      subject: given.subjectId === null ? { kind: 'pii_reveal', id } : { kind: 'user', id: given.subjectId },
-      outcome,
-      ip: request.ip,
-      userAgent: request.userAgent,
-      requestId: request.requestId,
-      details: { fields: [...given.fields].sort(), revealId: id, caseReference: request.caseReference },
+      details: { fields: [...given.fields].sort(), caseReference: request.caseReference },
     });
-    const waitSeconds = await db.transaction(async (tx) => {
-      const wait = await secondsUntilAllowed(tx, request.actorId);
-      if (wait === null) {
-        await run(
-          tx,
-          `insert into pii_reveal (id, actor_id, subject_id, kind, fields, reason, case_reference)
-           values ($1, $2, $3, $4, $5, $6, $7)`,
-          [id, request.actorId, given.subjectId, given.kind, given.fields, request.reason, request.caseReference],
-        );
-      }
-      await audit.append(tx, event(wait === null ? 'success' : 'denied'));
-      return wait;
-    });
-    if (waitSeconds !== null) {
-      throw new DomainError('rate_limited', `Personal data is shown ${REVEALS_AN_HOUR} times an hour at most.`, {
-        retryAfter: waitSeconds,
-      });
-    }
-  }
 
   return {
     /**

@@ -2,6 +2,7 @@ import { authenticatorLetter } from '../domain/account-letters.ts';
 import { DomainError } from '../domain/errors.ts';
 import type { Tier } from '../domain/limits.ts';
 import type { Role } from '../domain/roles.ts';
+import type { Keyring } from '../security/keyring.ts';
 import { newOneTimePassword } from '../security/one-time-password.ts';
 import type { PasswordHasher } from '../security/passwords.ts';
 import { uuidV7 } from '../security/uuid.ts';
@@ -11,14 +12,15 @@ import type { Outbox } from './outbox.ts';
 import { removeAllFactors } from './owned-factors.ts';
 import { revokeSessions } from './sessions.ts';
 import { rows, run, type Tx } from './sql.ts';
+import { createSubjectKeys } from './subject-keys.ts';
 import { createUser, setPassword } from './users.ts';
 
 export interface UserAdministrationDeps {
   db: Database;
   audit: AuditLog;
   passwords: Pick<PasswordHasher, 'hash'>;
-  /** Letters need the keyring; the command line has none and sends none. */
-  outbox?: Outbox;
+  keyring: Keyring;
+  outbox: Outbox;
 }
 
 /** Who acts: an administrator through the API, or an operator at the command line. */
@@ -38,7 +40,9 @@ interface LockedUser {
 }
 
 /** Creates and changes accounts of staff (and anybody's role), each change with its audit entry in one transaction. */
-export function createUserAdministration({ db, audit, passwords, outbox }: UserAdministrationDeps) {
+export function createUserAdministration({ db, audit, passwords, keyring, outbox }: UserAdministrationDeps) {
+  const newUsers = { audit, subjectKeys: createSubjectKeys({ keyring }) };
+
   /**
    * Locks the person and every working administrator, in one order, so that two administrators who remove each other at
    * the same time are counted one after the other. Not FOR UPDATE: a row that refers to the person (an attempt, inserted
@@ -83,7 +87,7 @@ export function createUserAdministration({ db, audit, passwords, outbox }: UserA
       const oneTimePassword = newOneTimePassword();
       const passwordHash = await passwords.hash(oneTimePassword);
       const userId = await db.transaction((tx) =>
-        createUser(tx, audit, { ...given, ...by, timeZone: null, passwordHash, oneTime: true, confirmed: true }),
+        createUser(tx, newUsers, { ...given, ...by, timeZone: null, passwordHash, oneTime: true, confirmed: true }),
       );
       if (userId === undefined)
         throw new DomainError('already_exists', 'There is an account with this address already.');
@@ -146,7 +150,7 @@ export function createUserAdministration({ db, audit, passwords, outbox }: UserA
         await revokeSessions(tx, audit, { ...by, userId, reason: 'mfa_reset' });
         if (removed.length > 0) {
           const key = `totp-removed:${userId}:${uuidV7()}`;
-          await outbox?.enqueue(tx, { ...authenticatorLetter('removed'), key, userId, to: user.email });
+          await outbox.enqueue(tx, { ...authenticatorLetter('removed'), key, userId, to: user.email });
         }
       }),
   };

@@ -4,6 +4,13 @@ import type { Role } from '../domain/roles.ts';
 import { uuidV7 } from '../security/uuid.ts';
 import type { AuditEvent, AuditLog } from './audit.ts';
 import { oneRow, row, run, type Tx } from './sql.ts';
+import type { SubjectKeys } from './subject-keys.ts';
+
+/** What adding somebody needs. */
+export interface NewUserDeps {
+  audit: AuditLog;
+  subjectKeys: Pick<SubjectKeys, 'seal'>;
+}
 
 export interface NewUser {
   email: string;
@@ -33,10 +40,15 @@ export interface Credentials {
 }
 
 /**
- * Adds somebody with their one trading account. @returns the id, or undefined when the address is taken (also by a
- * caller at the same moment)
+ * Adds somebody with their one trading account. Who they were at that moment goes into the audit log under a key of
+ * their own, so that it can be erased. @returns the id, or undefined when the address is taken (also by a caller at the
+ * same moment)
  */
-export async function createUser(tx: Tx, audit: AuditLog, given: NewUser): Promise<string | undefined> {
+export async function createUser(
+  tx: Tx,
+  { audit, subjectKeys }: NewUserDeps,
+  given: NewUser,
+): Promise<string | undefined> {
   const id = uuidV7();
   const inserted = await row(
     tx,
@@ -64,6 +76,7 @@ export async function createUser(tx: Tx, audit: AuditLog, given: NewUser): Promi
     id,
   ]);
   await run(tx, 'insert into account_state (account_id) values ($1)', [accountId]);
+  const sealed = await subjectKeys.seal(tx, id, { email: given.email.trim(), fullName: given.fullName });
   await audit.append(tx, {
     action: given.role === 'customer' ? 'account.created' : 'user.created',
     actor: given.actor.kind === 'anonymous' ? { kind: 'user', id } : given.actor,
@@ -72,7 +85,7 @@ export async function createUser(tx: Tx, audit: AuditLog, given: NewUser): Promi
     ip: given.ip ?? null,
     userAgent: given.userAgent ?? null,
     requestId: given.requestId ?? null,
-    details: { role: given.role, accountId, confirmed: given.confirmed },
+    details: { role: given.role, accountId, confirmed: given.confirmed, sealed },
   });
   return id;
 }

@@ -53,6 +53,7 @@ export const ERROR_MEANINGS = {
   login_expired: 'expired',
   factor_expired: 'expired',
   appeal_expired: 'expired',
+  erased: 'expired',
   // What contradicts the present state
   idempotency_key_reused: 'conflict',
   illegal_transition: 'conflict',
@@ -74,6 +75,7 @@ export const ERROR_MEANINGS = {
   no_payment: 'conflict',
   already_exists: 'conflict',
   last_admin: 'conflict',
+  account_in_use: 'conflict',
   already_restricted: 'conflict',
   not_restricted: 'conflict',
   recovery_out_of_order: 'conflict',

@@ -1,9 +1,17 @@
-import { createSecretKey, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ensureFirstAdmin } from '../../db/first-admin.ts';
 import { oneRow, rows } from '../../db/sql.ts';
+import { loadConfig } from '../../platform/config.ts';
 import { createPasswordHasher } from '../../security/passwords.ts';
 import { createDatabase, type TestDatabase } from '../helpers/database.ts';
+
+const SECRETS = {
+  SESSION_SECRET: randomBytes(32).toString('base64'),
+  ENCRYPTION_KEY: randomBytes(32).toString('base64'),
+  AUDIT_KEY: randomBytes(32).toString('base64'),
+};
+const configFor = ({ url }: TestDatabase) => loadConfig({ NODE_ENV: 'test', DATABASE_URL: url, ...SECRETS });
 
 describe('the first administrator', () => {
   let database: TestDatabase;
@@ -14,7 +22,7 @@ describe('the first administrator', () => {
 
   const ensure = (email: string, password?: string) =>
     ensureFirstAdmin({
-      config: { databaseUrl: database.url, auditKey: createSecretKey(randomBytes(32)) },
+      config: configFor(database),
       email,
       ...(password === undefined ? {} : { password }),
     });
@@ -44,7 +52,7 @@ describe('the first administrator with a password from a file', () => {
   it('keeps it', async () => {
     const database = await createDatabase();
     const made = await ensureFirstAdmin({
-      config: { databaseUrl: database.url, auditKey: createSecretKey(randomBytes(32)) },
+      config: configFor(database),
       email: 'admin@example.com',
       password: 'a password that is final',
     });

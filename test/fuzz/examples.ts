@@ -33,6 +33,8 @@ export function exampleBodies({ stranger }: Cast): Readonly<Record<string, reado
     ],
     revealProfile: [{ fields: ['phone', 'ssn'], reason }],
     revealUserProfile: [{ fields: ['phone'], reason, caseReference: 'CASE-1' }],
+    revealAuditEntry: [{ reason }],
+    eraseAuditIdentity: [{ reason }],
     searchUsersByNumber: [{ field: 'ssn', value: '536-90-4399', reason, caseReference: 'CASE-1' }],
     setSecurityQuestions: [
       {

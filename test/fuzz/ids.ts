@@ -36,6 +36,7 @@ const PLACES: readonly Place[] = [
   { prefix: '/api/admin/security/incidents/', table: 'incident' },
   { prefix: '/api/admin/security/accounts/', table: 'app_user', owner: 'id' },
   { prefix: '/api/admin/security/audit-logs/verifications/', table: 'audit_verification' },
+  { prefix: '/api/admin/security/audit-logs/entries/', table: 'audit_entry', alive: `action = 'account.created'` },
   { prefix: '/api/admin/users/', table: 'app_user', owner: 'id' },
   { prefix: '/api/admin/keys/rotations/', table: 'key_rotation' },
   { prefix: '/api/admin/backups/restore-drills/', table: 'restore_drill' },

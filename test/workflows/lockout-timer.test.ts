@@ -3,13 +3,14 @@ import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createLockoutActivities } from '../../activities/lockout.ts';
-import { type AuditLog, createAuditLog } from '../../db/audit.ts';
+import { createAuditLog } from '../../db/audit.ts';
 import { openIncident } from '../../db/incidents.ts';
 import { openKeyring } from '../../db/keyring.ts';
 import { activeLockoutOf } from '../../db/lockouts.ts';
 import { createOutbox } from '../../db/outbox.ts';
 import { oneRow, run } from '../../db/sql.ts';
-import { createUser } from '../../db/users.ts';
+import { createSubjectKeys } from '../../db/subject-keys.ts';
+import { createUser, type NewUserDeps } from '../../db/users.ts';
 import { loadConfig } from '../../platform/config.ts';
 import { uuidV7 } from '../../security/uuid.ts';
 import { dataConverter } from '../../temporal/data-converter.ts';
@@ -24,7 +25,7 @@ const MINUTE = 60_000;
 describe('the lockout timer at its real length', () => {
   let env: TestWorkflowEnvironment;
   let database: TestDatabase;
-  let audit: AuditLog;
+  let newUsers: NewUserDeps;
   let worker: Worker;
   let working: Promise<void>;
   const queues = taskQueues('lockout-timer');
@@ -41,8 +42,10 @@ describe('the lockout timer at its real length', () => {
       ENCRYPTION_KEY: randomBytes(32).toString('base64'),
       AUDIT_KEY: randomBytes(32).toString('base64'),
     });
-    audit = createAuditLog({ auditKey: config.auditKey });
-    const outbox = createOutbox({ keyring: await openKeyring(database.db, config) });
+    const audit = createAuditLog({ auditKey: config.auditKey });
+    const keyring = await openKeyring(database.db, config);
+    newUsers = { audit, subjectKeys: createSubjectKeys({ keyring }) };
+    const outbox = createOutbox({ keyring });
     worker = await Worker.create({
       connection: env.nativeConnection,
       taskQueue: queues.decisions,
@@ -64,7 +67,7 @@ describe('the lockout timer at its real length', () => {
   async function lockSomebody(): Promise<LockoutInput & { userId: string }> {
     const { db } = database;
     const id = await db.transaction((tx) =>
-      createUser(tx, audit, {
+      createUser(tx, newUsers, {
         email: `${uuidV7()}@example.com`,
         fullName: 'Test Person',
         timeZone: null,
@@ -78,19 +81,15 @@ describe('the lockout timer at its real length', () => {
     const userId = id ?? '';
     // An incident of an earlier lock takes this one's evidence, so that no workflow without a worker stops the clock.
     await db.transaction((tx) =>
-      openIncident(
-        tx,
-        { audit },
-        {
-          cause: 'lockout',
-          subjectKind: 'user',
-          subjectId: userId,
-          userId,
-          title: 'An earlier lock',
-          details: {},
-          key: `test:${userId}`,
-        },
-      ),
+      openIncident(tx, newUsers, {
+        cause: 'lockout',
+        subjectKind: 'user',
+        subjectId: userId,
+        userId,
+        title: 'An earlier lock',
+        details: {},
+        key: `test:${userId}`,
+      }),
     );
     const [subject, loginId, lockoutId] = [randomBytes(32), uuidV7(), uuidV7()];
     await run(db.fork(), 'insert into login_subject (subject) values ($1)', [subject]);
