@@ -6,8 +6,8 @@ import { attempt, type Finding, fail, finding, type Outcome, ok, warn } from './
 
 const OLDEST_MAJOR = 14;
 const PROTECTED = ['audit_entry', 'audit_seal', 'audit_tree_node', 'audit_checkpoint', 'audit_era', 'audit_log_origin'];
-/** One against changes and one against truncation, on each protected table. */
-const TRIGGERS = PROTECTED.length * 2;
+/** `DELETE | UPDATE | TRUNCATE` as pg_trigger.tgtype has them (PostgreSQL source, catalog/pg_trigger.h). */
+const EVERY_CHANGE = 8 | 16 | 32;
 /** API and worker processes of a small installation; each may take its whole pool. */
 const PROCESSES = 4;
 const CLOCK_WARN_MS = 1_000;
@@ -23,7 +23,7 @@ interface Server {
   owned: number;
   may_create: boolean;
   forbidden: string | null;
-  triggers: number;
+  unguarded: string | null;
   unsafe: string | null;
   checksums: boolean;
   tls: boolean;
@@ -76,7 +76,10 @@ function readServer(tx: Tx): Promise<Server> {
   return oneRow<Server>(
     tx,
     `with protected as (select c.oid, c.relname from pg_class c
-                         where c.relnamespace = 'public'::regnamespace and c.relname = any($1))
+                         where c.relnamespace = 'public'::regnamespace and c.relname = any($1)),
+          -- The months of a table as well: a trigger can be switched off on one of them alone.
+          guarded as (select oid from protected
+                      union select i.inhrelid from pg_inherits i join protected p on p.oid = i.inhparent)
      select current_setting('server_version') as version,
             current_setting('server_version_num')::int / 10000 as major,
             r.rolname as role,
@@ -89,8 +92,10 @@ function readServer(tx: Tx): Promise<Server> {
             (select string_agg(p.relname || ' ' || lower(privilege), ', ') from protected p,
                unnest(array['UPDATE', 'DELETE', 'TRUNCATE', 'TRIGGER']) as privilege
               where has_table_privilege(p.oid, privilege)) as forbidden,
-            (select count(*)::int from pg_trigger t join protected p on p.oid = t.tgrelid
-              where not t.tgisinternal and t.tgenabled in ('O', 'A')) as triggers,
+            (select string_agg(g.oid::regclass::text, ', ' order by g.oid::regclass::text) from guarded g
+              where (select coalesce(bit_or(t.tgtype), 0::int2) from pg_trigger t
+                      where t.tgrelid = g.oid and t.tgenabled in ('O', 'A')
+                        and t.tgfoid = to_regproc('public.audit_refuse_change')) & $2 <> $2) as unguarded,
             (select string_agg(name || '=' || setting, ', ') from pg_settings
               where name in ('fsync', 'synchronous_commit', 'full_page_writes') and setting = 'off') as unsafe,
             current_setting('data_checksums') = 'on' as checksums,
@@ -98,7 +103,7 @@ function readServer(tx: Tx): Promise<Server> {
             coalesce(inet_client_addr() <<= '127.0.0.0/8' or inet_client_addr() = '::1', true) as local,
             current_setting('max_connections')::int as max_connections
        from pg_roles r where r.rolname = current_user`,
-    [PROTECTED],
+    [PROTECTED, EVERY_CHANGE],
   );
 }
 
@@ -115,12 +120,12 @@ function roleOf({ role, powers, owned, may_create: mayCreate }: Server): Outcome
   );
 }
 
-function auditOf({ forbidden, triggers }: Server): Outcome {
+function auditOf({ forbidden, unguarded }: Server): Outcome {
   if (forbidden !== null)
     return fail(`It may: ${forbidden}`, 'Run `tradeguard migrate` as the owner: it takes such rights back.');
-  if (triggers < TRIGGERS)
+  if (unguarded !== null)
     return fail(
-      `${triggers} of ${TRIGGERS} triggers that refuse changes are there and on`,
+      `Triggers that refuse changes are off or gone: ${unguarded}`,
       'Find out who switched them off, run `tradeguard audit verify`, and open an incident.',
     );
   return ok('No right to change it, and every refusing trigger is on');

@@ -95,12 +95,19 @@ describe('[O6] [G3] tradeguard doctor', () => {
       detail: 'It may: audit_entry delete',
     });
     await run(owner, `revoke delete on audit_entry from ${app}`);
-    await run(owner, 'alter table audit_seal disable trigger audit_seal_append_only');
-    expect((await examine(healthy)).byId('audit-rights')).toMatchObject({
-      state: 'fail',
-      detail: expect.stringContaining('11 of 12'),
-    });
-    await run(owner, 'alter table audit_seal enable trigger audit_seal_append_only');
+    const month = `audit_entry_${new Date().toISOString().slice(0, 7).replace('-', '')}`;
+    for (const [table, trigger] of [
+      ['audit_seal', 'audit_seal_append_only'],
+      [month, 'audit_entry_append_only'],
+      [month, `${month}_no_truncate`],
+    ]) {
+      await run(owner, `alter table ${table} disable trigger ${trigger}`);
+      expect((await examine(healthy)).byId('audit-rights')).toMatchObject({
+        state: 'fail',
+        detail: `Triggers that refuse changes are off or gone: ${table}`,
+      });
+      await run(owner, `alter table ${table} enable trigger ${trigger}`);
+    }
     expect((await examine(healthy)).byId('audit-rights')).toMatchObject({ state: 'ok' });
   });
 
