@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readdir, rm, writeFile } from 'node:fs/promises';
+import { open, readdir, rm, writeFile } from 'node:fs/promises';
 import type { SealedRow } from '../db/audit-rows.ts';
 import type { Verification } from '../db/audit-verify.ts';
 import { canonicalJson } from '../security/canonical-json.ts';
@@ -83,4 +83,14 @@ export async function assertEmpty(dir: string): Promise<void> {
 /** Writes a file that nobody else of the machine can read, onto the disk. */
 export async function store(path: string, content: string | Uint8Array): Promise<void> {
   await writeFile(path, content, { mode: PRIVATE_FILE, flush: true });
+}
+
+/** The contents of files are on the disk when they are written; their names are when the folder is as well. */
+export async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path);
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
 }

@@ -3,12 +3,14 @@ import { resolve } from 'node:path';
 import { SingleBar } from 'cli-progress';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Exported } from '../activities/audit-export.ts';
+import { archiveOption, archivesOf } from './audit-archive.ts';
 import { type AuditFlags, type AuditTools, dataDirOption, withAuditTools } from './audit-tools.ts';
 
 interface Flags extends AuditFlags {
   readonly out: string;
   readonly from?: number;
   readonly to?: number;
+  readonly archive?: string[];
 }
 
 /** `tradeguard audit export`: a folder that `tradeguard-verify` verifies without the database. */
@@ -21,12 +23,15 @@ export function registerAuditExport(audit: Command): void {
     .requiredOption('--out <folder>', 'is made; must not exist yet')
     .option('--from <seq>', 'first entry', sequenceNumber)
     .option('--to <seq>', 'the entry behind the last', sequenceNumber)
+    .addOption(archiveOption())
     .addOption(dataDirOption())
     .option('--json', 'print the result as JSON')
     .action((flags: Flags) => withAuditTools(flags, (tools) => run(flags, tools)));
 }
 
-async function run(flags: Flags, { db, audit, auditKey, publisher, tell }: AuditTools): Promise<void> {
+async function run(flags: Flags, tools: AuditTools): Promise<void> {
+  const { db, audit, auditKey, publisher, tell } = tools;
+  const archives = await archivesOf(tools, flags.archive);
   const [{ createAuditExport }, { ExportError }] = await Promise.all([
     import('../activities/audit-export.ts'),
     import('../activities/export-files.ts'),
@@ -44,6 +49,7 @@ async function run(flags: Flags, { db, audit, auditKey, publisher, tell }: Audit
   try {
     const exported = await createAuditExport({ db, audit, auditKey, publisher }).exportTo({
       dir: resolve(flags.out),
+      archives,
       ...(flags.from === undefined ? {} : { from: flags.from }),
       ...(flags.to === undefined ? {} : { to: flags.to }),
       threads: availableParallelism(),

@@ -5,7 +5,10 @@ import type { Config } from '../platform/config.ts';
 import { attempt, type Finding, fail, finding, type Outcome, ok, warn } from './doctor-finding.ts';
 
 const OLDEST_MAJOR = 14;
-const PROTECTED = ['audit_entry', 'audit_seal', 'audit_tree_node', 'audit_checkpoint', 'audit_era', 'audit_log_origin'];
+const PROTECTED = [
+  ...['audit_entry', 'audit_seal', 'audit_tree_node', 'audit_checkpoint', 'audit_era', 'audit_log_origin'],
+  ...['audit_archive', 'audit_archive_part'],
+];
 /** `DELETE | UPDATE | TRUNCATE` as pg_trigger.tgtype has them (PostgreSQL source, catalog/pg_trigger.h). */
 const EVERY_CHANGE = 8 | 16 | 32;
 /** API and worker processes of a small installation; each may take its whole pool. */

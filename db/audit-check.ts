@@ -6,6 +6,7 @@ import { createCompactRange, perfectSubtrees } from '../security/merkle.ts';
 import { createHmacCheck, createSha256 } from '../security/sha256.ts';
 import { type SealedRow, sealedRows } from './audit-rows.ts';
 import { TILE_LEVELS, TILE_WIDTH } from './audit-tree.ts';
+import { type Cold, createColdRows, NOTHING_COLD } from './cold-rows.ts';
 
 /** What is wrong with a row, as it shows. What was done to the log to make it so is told by audit-diagnosis.ts. */
 export type Symptom =
@@ -22,7 +23,9 @@ export type Symptom =
   | 'rewritten'
   | 'column'
   | 'not_canonical'
-  | 'tree_node';
+  | 'tree_node'
+  /** An archive folder has something else than what was sealed. */
+  | 'archive';
 
 export interface Fault {
   seq: number;
@@ -49,6 +52,8 @@ export interface RangeTask {
   to: number;
   /** Sizes of the log, from < size <= to, whose root and head are asked for. */
   sizes: readonly number[];
+  /** What is in cold storage; nothing where it is left out. */
+  cold?: Cold;
 }
 
 /** Plain data: it travels between threads. */
@@ -77,7 +82,20 @@ export function createRangeCheck(auditKeys: readonly KeyObject[]) {
 
   function symptomOf(row: SealedRow, before: Uint8Array): Symptom | null {
     const { entry } = row;
+    if (row.cold !== undefined) return coldSymptom(row, before);
     if (entry === null) return 'entry_missing';
+    return textSymptom(entry, row, before);
+  }
+
+  /** Without its text an entry has its leaf in the tree, its links, and its seal's MAC over all of that. */
+  function coldSymptom(row: SealedRow, before: Uint8Array): Symptom | null {
+    if (!isSealGenuine(row)) return 'seal_mac';
+    if (!row.prevHash.equals(before)) return 'link';
+    if (row.cold === 'damaged') return 'archive';
+    return row.entry === null || textSymptom(row.entry, row, before) === null ? null : 'archive';
+  }
+
+  function textSymptom(entry: string, row: SealedRow, before: Uint8Array): Symptom | null {
     if (!row.prevHash.equals(before)) return 'link';
     if (!row.hash.equals(sha256(before, entry))) return 'hash';
     if (!row.leafHash.equals(sha256(LEAF_PREFIX, entry))) return 'leaf';
@@ -157,8 +175,14 @@ export function createRangeCheck(auditKeys: readonly KeyObject[]) {
   async function check(client: ClientBase, task: RangeTask): Promise<RangeResult> {
     const nodes = await storedNodes(client, task.from, task.to);
     const walked = walk(task, nodes.agrees);
-    for await (const row of sealedRows(client, task)) {
-      if (walked.push(row)) break;
+    const cold = await createColdRows(client, task, task.cold ?? NOTHING_COLD);
+    try {
+      for await (const row of sealedRows(client, task)) {
+        const completed = cold.complete(row);
+        if (walked.push(completed instanceof Promise ? await completed : completed)) break;
+      }
+    } finally {
+      await cold.close();
     }
     return walked.end();
   }

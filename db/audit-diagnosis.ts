@@ -23,7 +23,8 @@ export type Attack =
   | 'tree_changed'
   | 'not_canonical'
   | 'foreign_checkpoint'
-  | 'checkpoint_forged';
+  | 'checkpoint_forged'
+  | 'archive_changed';
 
 export interface Diagnosis {
   /** The first entry that is not what was written. */
@@ -70,6 +71,8 @@ export async function diagnose(tx: Tx, { seq, symptom }: Fault): Promise<Diagnos
       return as('tree_changed');
     case 'not_canonical':
       return as('not_canonical');
+    case 'archive':
+      return as('archive_changed');
   }
 }
 

@@ -15,7 +15,7 @@ export interface SealedRow {
   /** Null where a seal has no entry any more. */
   entry: string | null;
   entryHmac: Buffer | null;
-  /** Decimal text, as the seal's MAC covers them; empty where there is no entry. */
+  /** Decimal text, as the seal's MAC covers them; of an entry that is gone n and xid are empty, and era is the seal's. */
   n: string;
   era: string;
   xid: string;
@@ -28,6 +28,11 @@ export interface SealedRow {
     outcome: string | null;
     severity: string | null;
   };
+  /**
+   * Of an entry in cold storage. `absent`: nothing but its seal is here; `read`: its text comes from an archive folder;
+   * `damaged`: what the folder has in its place is not what was sealed.
+   */
+  cold?: 'absent' | 'read' | 'damaged';
 }
 
 /** `PGCOPY\n\377\r\n\0`, flags and the length of an extension that there is none of. */
@@ -144,7 +149,7 @@ function microseconds(since2000: bigint): string {
 
 const rowsOf = (choice: RowChoice) => `
   select s.seq, s.entry_id, s.prev_hash, s.hash, s.leaf_hash, s.seal_hmac, s.horizon::text, s.sealed_at,
-         e.id, e.at, e.action, e.actor, e.subject, e.outcome, e.severity, e.n, e.era, e.xid, e.entry, e.entry_hmac
+         e.id, e.at, e.action, e.actor, e.subject, e.outcome, e.severity, e.n, coalesce(e.era, s.era), e.xid, e.entry, e.entry_hmac
     from audit_seal s left join audit_entry e on e.id = s.entry_id
    where ${conditionOf(choice)} order by s.seq`;
 

@@ -3,10 +3,13 @@ import { isDomainError } from '../domain/errors.ts';
 import type { ChainHead } from '../security/audit-chain.ts';
 import type { Checkpoint } from '../security/checkpoint.ts';
 import { type CompactRange, createCompactRange } from '../security/merkle.ts';
+import type { ArchiveFolder } from './archive-lines.ts';
 import { createRangeCheck, type Fault, type RangeResult, rangeOf, rangeWidth } from './audit-check.ts';
 import { type CheckPool, openCheckHere, openCheckThreads } from './audit-check-pool.ts';
 import { type Attack, type Diagnosis, diagnose } from './audit-diagnosis.ts';
 import { compactRangeAt, firstWrongNode, headAt, sealedSize } from './audit-tree.ts';
+import { watchColdStorage } from './cold-check.ts';
+import { COLD_RECORDS, type ColdRecord, type IsGenuine, newestOf } from './cold-storage.ts';
 import type { Database } from './orm.ts';
 import { oneRow, row, rows } from './sql.ts';
 
@@ -29,6 +32,8 @@ export interface Verification {
   head: ChainHead;
   /** Published checkpoints that the log was held against. */
   checkpoints: number;
+  /** Of those that were checked, entries in cold storage. */
+  archived: number;
 }
 
 /** What was published outside the database, opened and in the order of sizes. */
@@ -48,6 +53,8 @@ export interface VerifyOptions {
   from?: number;
   to?: number;
   published?: PublishedEvidence;
+  /** Texts of months in cold storage, to be recomputed as well. Without them their seals and their leaves are checked. */
+  archives?: readonly ArchiveFolder[];
   /** Threads for a long log; one where it is left out. */
   threads?: number;
   /** Called after every range of one to thirty thousand entries. `total` is where the run will end. */
@@ -77,9 +84,11 @@ export function createAuditVerifier({ db, auditKeys }: { db: Database; auditKeys
     const first = options.after === undefined ? begin.size : 0;
     let { head } = begin;
     let confirmed = begin.size;
+    const cold = await watchColdStorage(db, isGenuine, options.archives ?? []);
     const invalid = async ({ seq, reason }: { seq: number | null; reason: Attack }): Promise<Verification> => ({
-      ...{ valid: false, checked: head.seq + 1 - first, unsealed: (await countUnsealed(db)).count },
+      ...{ valid: false, checked: head.seq + 1 - first, unsealed: (await countUnsealed(db, isGenuine)).count },
       ...{ firstInvalidSeq: seq, reason, head, checkpoints: within.filter(({ size }) => size <= confirmed).length },
+      archived: await cold.count({ from: first, to: head.seq + 1 }),
     });
 
     if (options.after !== undefined && options.after.seq >= sealed) {
@@ -87,7 +96,7 @@ export function createAuditVerifier({ db, auditKeys }: { db: Database; auditKeys
       head = { seq: sealed - 1, hash: await headAt(db.fork(), sealed) };
       return invalid({ seq: sealed, reason: 'tail_truncated' });
     }
-    const pool = await poolFor(total - begin.size, threads);
+    const pool = cold.around(await poolFor(total - begin.size, threads));
     try {
       for await (const result of inOrder(pool, { begin: begin.size, total, sizes: within.map(({ size }) => size) })) {
         const fault = faultAt(result, head);
@@ -118,10 +127,12 @@ export function createAuditVerifier({ db, auditKeys }: { db: Database; auditKeys
       if (rest !== null) return invalid(rest);
     }
     if (published?.fault) return invalid({ seq: null, reason: published.fault });
-    const { count: unsealed } = await countUnsealed(db);
+    const damaged = options.archives?.find(({ damagedFrom }) => damagedFrom !== null);
+    if (damaged !== undefined) return invalid({ seq: damaged.damagedFrom, reason: 'archive_changed' });
+    const { count: unsealed } = await countUnsealed(db, isGenuine);
     return {
       ...{ valid: true, checked: head.seq + 1 - first, unsealed, firstInvalidSeq: null, reason: null },
-      ...{ head, checkpoints: within.length },
+      ...{ head, checkpoints: within.length, archived: await cold.count({ from: first, to: head.seq + 1 }) },
     };
   }
 
@@ -176,7 +187,7 @@ export function createAuditVerifier({ db, auditKeys }: { db: Database; auditKeys
   async function verifyRest(): Promise<{ seq: number | null; reason: Attack } | null> {
     const twice = await row<{ seq: string }>(db.fork(), SEALED_TWICE);
     if (twice !== undefined) return { seq: Number(twice.seq), reason: 'sealed_twice' };
-    const unsealed = await countUnsealed(db);
+    const unsealed = await countUnsealed(db, isGenuine);
     if (unsealed.count > unsealed.pending && unsealed.pending < PENDING_LIMIT) {
       return { seq: null, reason: 'entry_hidden' };
     }
@@ -261,14 +272,15 @@ async function lastSoundHead(db: Database): Promise<Evidence | null> {
   return { size, head: found.head_hash, root: null, time: found.at, nameOf };
 }
 
-/** All three counts come from one snapshot, so appends and seals meanwhile cannot make them disagree. */
-async function countUnsealed(db: Database): Promise<{ count: number; pending: number }> {
-  const { entries, seals, pending } = await oneRow<{ entries: string; seals: string; pending: string }>(
+/** All counts come from one snapshot, so appends, seals and months that are taken out meanwhile cannot make them disagree. */
+async function countUnsealed(db: Database, isGenuine: IsGenuine): Promise<{ count: number; pending: number }> {
+  const found = await oneRow<{ entries: string; seals: string; pending: string; records: ColdRecord[] }>(
     db.fork(),
     `select (select count(*) from audit_entry) as entries, (select count(*) from audit_seal) as seals,
-            (select count(*) from audit_pending('0', 0, ${PENDING_LIMIT})) as pending`,
+            (select count(*) from audit_pending('0', 0, ${PENDING_LIMIT})) as pending, ${COLD_RECORDS} as records`,
   );
-  return { count: Math.max(0, Number(entries) - Number(seals)), pending: Number(pending) };
+  const cold = newestOf(found.records, isGenuine).months.reduce((sum, { entries }) => sum + entries, 0);
+  return { count: Math.max(0, Number(found.entries) + cold - Number(found.seals)), pending: Number(found.pending) };
 }
 
 const SEALED_TWICE = `

@@ -72,6 +72,9 @@ export const applicationGrants: Readonly<Record<string, string>> = {
   audit_tree_node: 'select, insert',
   audit_era: 'select',
   audit_checkpoint: 'select, insert',
+  // Months are taken out and brought back by the owner alone.
+  audit_archive: 'select',
+  audit_archive_part: 'select',
   rate_limit: 'select, insert, update, delete',
   front_door_event: 'select, insert, update',
   transaction_tally: 'select, insert, update',

@@ -10,6 +10,8 @@ const OF_SUCCESS: Readonly<Record<string, Severity>> = {
   'account.restricted': 'high',
   'audit.checkpoint_refused': 'critical',
   'audit.exported': 'medium',
+  'audit.month_archived': 'high',
+  'audit.month_restored': 'medium',
   'audit.restore_accepted': 'critical',
   'audit.revealed': 'medium',
   'backup.deleted': 'low',

@@ -31,6 +31,8 @@ export interface Chain {
   firstLate: number | null;
   restores: string[];
   repeatedIds: string[];
+  /** Lines without a text, of entries in cold storage. */
+  archived: number;
   /** Files as read, with the number of lines before each. */
   files: { path: string; before: number; lines: number }[];
   findings: Finding[];
@@ -68,6 +70,7 @@ export async function readChain(
     firstLate: null,
     restores: [],
     repeatedIds: [],
+    archived: 0,
     files: [],
     findings: [],
     isTorn: false,
@@ -90,6 +93,7 @@ export async function readChain(
       first: file.from,
       sizes: sizes.filter((size) => size > file.from && size <= end),
       deadlines: relevant(given.deadlines, file.from, end),
+      archived: manifest.archived,
       auditKeys: given.auditKeys,
     });
     // The first that fails is thrown where it is awaited.
@@ -171,6 +175,7 @@ function join(chain: Chain, file: ListedFile & { path: string }, read: FileResul
   chain.anomalies.push(...anomalies.filter(({ symptoms }) => symptoms.length > 0));
   chain.files.push({ path: file.path, before: chain.lines, lines: read.lines });
   chain.lines += read.lines;
+  chain.archived += read.archived;
   chain.isTorn = read.problem !== null;
   if (last !== null) chain.end = { seq: last.seq, hash: last.hash };
   if (read.firstLate !== null) chain.firstLate ??= read.firstLate;

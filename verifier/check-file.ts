@@ -1,5 +1,6 @@
 import { createEntryCheck, type Symptom } from './check-entry.ts';
 import { type Line, parseLine } from './line.ts';
+import type { ArchivedMonth } from './manifest.ts';
 import { type ReadFile, readLines } from './reading.ts';
 import { createSubtrees, type Subtree } from './tree.ts';
 
@@ -12,6 +13,8 @@ export interface FileTask {
   sizes: readonly number[];
   /** Per tree size the earliest time that a checkpoint of at least that size names: what lies below was sealed before. */
   deadlines: readonly { size: number; time: string }[];
+  /** Months in cold storage, as the signed manifest says. */
+  archived: readonly ArchivedMonth[];
   /** Base64. */
   auditKeys: readonly string[];
 }
@@ -42,6 +45,8 @@ export interface FileResult extends ReadFile {
   firstLate: number | null;
   /** Times of sealing of `backup.restored` entries; at most {@link MAX_RESTORES}. */
   restores: string[];
+  /** Lines without a text, of entries in cold storage. */
+  archived: number;
   /** Two 32-bit numbers of each entry's id, to find ids that occur twice. */
   ids: Uint32Array<ArrayBuffer>;
 }
@@ -67,6 +72,7 @@ export async function checkFile(task: FileTask, onBytes: (bytes: number) => void
     segments: [],
     firstLate: null,
     restores: [],
+    archived: 0,
     ids: new Uint32Array(2 * 65_536),
   };
   let problem: string | null = null;
@@ -81,7 +87,9 @@ export async function checkFile(task: FileTask, onBytes: (bytes: number) => void
       problem = `no export in line ${index + 1}`;
       return false;
     }
-    const { symptoms, column, leaf } = check(line);
+    const isArchived = line.entry === null && isInColdStorage(line);
+    if (isArchived) found.archived += 1;
+    const { symptoms, column, leaf } = check(line, isArchived);
     const isNumbered = line.seq === (before === null ? task.first : before.seq + 1);
     const isLinked = before === null || line.prevHash === before.hash;
     if (symptoms.length > 0 || !isNumbered || !isLinked) {
@@ -102,6 +110,10 @@ export async function checkFile(task: FileTask, onBytes: (bytes: number) => void
     before = line;
     found.last = line;
     return true;
+  }
+
+  function isInColdStorage({ seq, id }: Line): boolean {
+    return task.archived.some(({ from, to, firstId, endId }) => seq >= from && seq < to && id >= firstId && id < endId);
   }
 
   function note(

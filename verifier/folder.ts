@@ -11,6 +11,8 @@ export interface Folder {
   dir: string;
   /** Null when it cannot be understood; then nothing else of the folder is. */
   manifest: Manifest | null;
+  /** Of the manifest's file, in hex. */
+  manifestSha256: string;
   /** Of keys.txt. */
   listed: Verifier[];
   /** Whose signatures count: the pinned keys, or without any those of keys.txt. */
@@ -37,6 +39,7 @@ export function openFolder(dir: string, pinned: readonly Verifier[]): Folder {
   const folder: Folder = {
     dir,
     manifest: null,
+    manifestSha256: hash('sha256', bytes, 'hex'),
     listed: keysOf(bytesOf(join(dir, 'keys.txt'))?.toString('utf8') ?? ''),
     trusted: [...pinned],
     signers: [],

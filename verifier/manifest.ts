@@ -34,6 +34,18 @@ interface Common {
   verification: ExporterFinding | null;
 }
 
+/** A month in cold storage: of the lines `from` to `to` (exclusive) those whose id is from `firstId` on and below `endId`. */
+export interface ArchivedMonth {
+  month: string;
+  from: number;
+  to: number;
+  firstId: string;
+  endId: string;
+  entries: number;
+  /** Of the manifest of its archive. */
+  manifestSha256: string;
+}
+
 /** Of entries `from` to `to` (exclusive). */
 export interface ExportManifest extends Common {
   kind: 'export';
@@ -45,6 +57,8 @@ export interface ExportManifest extends Common {
   head: string;
   root: string;
   eras: { era: number; cluster: string; startedAt: string }[];
+  /** Months whose entries were not in the database any more; those of their archives that were given have them. */
+  archived: ArchivedMonth[];
   pending: PendingEntry[];
 }
 
@@ -109,6 +123,7 @@ function exportManifest(common: Common, members: Members): ExportManifest {
         startedAt: time(era.startedAt, 'startedAt'),
       };
     }),
+    archived: list(members.archived ?? [], 'archived').map(archivedMonth),
     pending: list(members.pending, 'pending').map((item) => {
       const entry = object(item, 'pending');
       return {
@@ -118,6 +133,19 @@ function exportManifest(common: Common, members: Members): ExportManifest {
         genuine: entry.genuine === true,
       };
     }),
+  };
+}
+
+function archivedMonth(item: Json): ArchivedMonth {
+  const month = object(item, 'archived');
+  return {
+    month: nonEmpty(month.month, 'archived.month'),
+    from: number(month.from, 'archived.from'),
+    to: number(month.to, 'archived.to'),
+    firstId: nonEmpty(month.firstId, 'archived.firstId'),
+    endId: nonEmpty(month.endId, 'archived.endId'),
+    entries: number(month.entries, 'archived.entries'),
+    manifestSha256: hash(month.manifestSha256, 'archived.manifestSha256'),
   };
 }
 

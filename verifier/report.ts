@@ -21,6 +21,8 @@ export function report(verdict: Verdict): string {
     lines.push(`  - ${dir}: ${from !== null && from === to ? 'no entries' : what}, exported ${createdAt}`);
   }
   lines.push(`  - ${verdict.entries} entries: text, hashes, links, tree, columns`);
+  if (verdict.archived > 0)
+    lines.push(`  - of ${verdict.archived} of them, which are in cold storage, hashes, links and tree`);
   if (verdict.head !== null) lines.push(`  - last hash ${verdict.head}, root ${verdict.root}`);
   lines.push(`  - ${checkpoints.given} checkpoints: ${checkpoints.agreed} agree with the entries`);
   for (const vkey of keys.vkeys) lines.push(`  - signed by ${vkey}`);

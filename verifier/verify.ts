@@ -44,6 +44,8 @@ export interface Verdict {
   exports: { dir: string; kind: 'export' | 'evidence'; from: number | null; to: number | null; createdAt: string }[];
   /** Lines that were read and recomputed. */
   entries: number;
+  /** Of them, entries in cold storage, of which an export has the seal and not the text. */
+  archived: number;
   /** Of the export that reaches furthest. */
   head: string | null;
   root: string | null;
@@ -105,10 +107,11 @@ export async function verify(options: VerifyOptions): Promise<Verdict> {
     firstInvalidSeq: first?.seq ?? null,
     detail: first?.detail ?? null,
     findings: ordered,
-    notes: [...notes, ...read.chains.flatMap(unnamed), ...uncovered(read.chains, [...read.agreed])],
+    notes: [...notes, ...read.chains.flatMap(unnamed), ...uncovered(read.chains, [...read.agreed]), ...elsewhere(own)],
     origin,
     exports: own.map(({ dir, manifest }) => exportOf(dir, manifest as NonNullable<Folder['manifest']>)),
     entries,
+    archived: read.chains.reduce((sum, chain) => sum + chain.archived, 0),
     head: last?.end.hash ?? null,
     root: last?.root ?? null,
     keys: {
@@ -175,6 +178,20 @@ function gaps({ chains, checkpoints, forks }: Run): Finding[] {
     reach = Math.max(reach ?? 0, Math.min(manifest.to, forks.keptOf(forkOf(dir, checkpoints))));
   }
   return found;
+}
+
+/** Months in cold storage whose archives were not given. */
+function elsewhere(folders: readonly Folder[]): string[] {
+  const given = new Set(folders.map(({ manifestSha256 }) => manifestSha256));
+  const months = new Map<string, string>();
+  for (const { manifest } of folders) {
+    for (const { month, entries, manifestSha256 } of manifest?.kind === 'export' ? manifest.archived : []) {
+      if (given.has(manifestSha256)) continue;
+      const where = `in the archive whose manifest has the SHA-256 ${manifestSha256}: give that folder as well to have them read`;
+      months.set(manifestSha256, `Of ${month} (${entries} entries) the seals were checked, the texts are ${where}.`);
+    }
+  }
+  return [...months.values()];
 }
 
 /** What the exporter found and signed, and the entries that were not sealed yet. */

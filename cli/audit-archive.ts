@@ -1,0 +1,153 @@
+import { availableParallelism } from 'node:os';
+import { resolve } from 'node:path';
+import { SingleBar } from 'cli-progress';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { Archived } from '../activities/audit-archive.ts';
+import type { ColdRequest, Phase } from '../activities/cold-work.ts';
+import type { ColdMonth } from '../db/cold-storage.ts';
+import type { Database } from '../db/orm.ts';
+import { type AuditFlags, type AuditTools, dataDirOption, withAuditTools } from './audit-tools.ts';
+
+/** A month of ten million entries is read for minutes by one statement. */
+const STATEMENT_TIMEOUT_MS = 3_600_000;
+
+/** `tradeguard audit archive` and `restore-month`: months of the log go to cold storage, and come back. */
+export function registerAuditArchive(audit: Command): void {
+  audit
+    .command('archive')
+    .description('write an old month into a folder, verified, and take its entries out of the database; as the owner')
+    .requiredOption('--month <YYYY-MM>', '`past`: everything from before the log had months', monthName)
+    .requiredOption('--out <folder>', 'is made; one that an interrupted run finished is gone on with')
+    .addOption(dataDirOption())
+    .option('--json', 'print the result as JSON')
+    .action((flags: AuditFlags & { month: string; out: string }) =>
+      withOwner(flags, async (tools, owner) => {
+        const { createAuditArchive } = await import('../activities/audit-archive.ts');
+        await watched(flags.out, async (request) => {
+          const done = await createAuditArchive({ ...tools, owner }).archive({ month: flags.month, ...request });
+          tools.tell(done, archivedSentence(done, flags.out));
+        });
+      }),
+    );
+  audit
+    .command('restore-month')
+    .description('bring a month back from its archive folder, verified, entry by entry as it was; as the owner')
+    .requiredOption('--from <folder>', 'as `tradeguard audit archive` wrote it')
+    .addOption(dataDirOption())
+    .option('--json', 'print the result as JSON')
+    .action((flags: AuditFlags & { from: string }) =>
+      withOwner(flags, async (tools, owner) => {
+        const { createMonthRestore } = await import('../activities/restore-month.ts');
+        await watched(flags.from, async (request) => {
+          const month = await createMonthRestore({ ...tools, owner }).restore(request);
+          tools.tell(
+            month,
+            `${month.month} is in the database again: ${entriesOf(month)}. The folder may stay where it is.`,
+          );
+        });
+      }),
+    );
+}
+
+/** `--archive FOLDER`, for commands that read entries in cold storage. */
+export const archiveOption = () =>
+  new Option('--archive <folder...>', 'archive folders of months in cold storage, to read their entries from');
+
+/** Opens the folders of {@link archiveOption}. @throws ArchiveError */
+export async function archivesOf({ db, auditKey, publisher }: AuditTools, folders: readonly string[] | undefined) {
+  if (folders === undefined) return [];
+  const { openArchives } = await import('../activities/archive-folder.ts');
+  const { signer } = publisher;
+  return openArchives(
+    { db, auditKey, signer },
+    folders.map((folder) => resolve(folder)),
+  );
+}
+
+async function withOwner(
+  flags: AuditFlags,
+  work: (tools: AuditTools, owner: Database) => Promise<void>,
+): Promise<void> {
+  await withAuditTools(flags, async (tools) => {
+    const { databaseOwnerUrl } = tools.config;
+    if (databaseOwnerUrl === undefined) {
+      throw new Error(
+        'DATABASE_OWNER_URL is not set: months are taken out and brought back by the owner of the tables, which the ' +
+          "application's role is not.",
+      );
+    }
+    const { createOrm } = await import('../db/orm.ts');
+    const owner = await createOrm({
+      ...{ databaseUrl: databaseOwnerUrl, poolMax: 2, applicationName: 'tradeguard-archive' },
+      limits: { kept: 0, acquireTimeout: 10_000, idleTimeout: 30_000, statementTimeout: STATEMENT_TIMEOUT_MS },
+    });
+    try {
+      await work(tools, owner);
+    } finally {
+      await owner.close();
+    }
+  });
+}
+
+const PHASES: Readonly<Record<Phase, string>> = {
+  verify: 'verified',
+  write: 'written ',
+  check: 'compared',
+  load: 'loaded  ',
+  wait: 'waiting ',
+};
+
+/** Runs a command of cold storage with progress; Ctrl-C ends it before the database is changed. */
+async function watched(folder: string, work: (request: ColdRequest) => Promise<void>): Promise<void> {
+  const { ArchiveError } = await import('../activities/archive-folder.ts');
+  const stop = new AbortController();
+  const onSignal = () => stop.abort(new Error('Stopped; the database is as it was.'));
+  process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
+  const bar = new SingleBar({
+    format: '{phase} {bar} {percentage}% | {value} of {total}',
+    stream: process.stderr,
+    noTTYOutput: true,
+    notTTYSchedule: 5_000,
+  });
+  let shown: Phase | undefined;
+  try {
+    await work({
+      dir: resolve(folder),
+      threads: availableParallelism(),
+      signal: stop.signal,
+      onProgress({ phase, done, total }) {
+        if (shown !== phase) bar.start(total, done, { phase: PHASES[phase] });
+        shown = phase;
+        bar.update(done, { phase: PHASES[phase] });
+      },
+    });
+  } catch (error) {
+    if (!(error instanceof ArchiveError) && !stop.signal.aborted) throw error;
+    bar.stop();
+    console.error((error as Error).message);
+    process.exitCode = stop.signal.aborted ? 130 : 1;
+  } finally {
+    bar.stop();
+    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+  }
+}
+
+function monthName(text: string): string {
+  if (!/^(\d{4}-(0[1-9]|1[0-2])|past)$/.test(text)) {
+    throw new InvalidArgumentError('Write a month as 2026-07, or `past`.');
+  }
+  return text;
+}
+
+const entriesOf = ({ entries, from, to }: ColdMonth) => `${entries} entries (of ${from} to ${to - 1})`;
+
+function archivedSentence(month: Archived, out: string): string {
+  const first = month.already
+    ? `${month.month} is in cold storage already: ${entriesOf(month)}.`
+    : `${month.month} is in cold storage: ${entriesOf(month)} are in ${out} and no longer in the database.`;
+  return [
+    first,
+    `Keep that folder for ever, in two places: nothing else has these entries. Manifest SHA-256 ${month.manifestSha256}.`,
+    `Verify with: tradeguard audit verify --archive ${out}`,
+  ].join('\n');
+}
