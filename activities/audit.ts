@@ -66,14 +66,14 @@ export function createAuditActivities({ db, audit, auditKey, checkpoints, log }:
   async function record(tx: Tx, verificationId: string, result: Verification): Promise<FollowUps['incidents']> {
     const stored = await readVerification(tx, verificationId);
     if (!(await finishVerification(tx, verificationId, result))) return [];
-    const { checked, unsealed, firstInvalidSeq, reason } = result;
+    const { checked, unsealed, archived, firstInvalidSeq, reason } = result;
     const event: AuditEvent = {
       action: 'audit.verified',
       actor: stored?.requestedBy ? { kind: 'user', id: stored.requestedBy } : { kind: 'system' },
       subject: { kind: 'audit_verification', id: verificationId },
       outcome: result.valid ? 'success' : 'failure',
       workflowId: Context.current().info.workflowExecution?.workflowId ?? null,
-      details: { checked, unsealed, firstInvalidSeq, reason },
+      details: { checked, unsealed, archived, firstInvalidSeq, reason },
     };
     await audit.append(tx, event);
     if (result.valid) return [];

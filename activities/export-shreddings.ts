@@ -1,9 +1,7 @@
 import { createHash, type KeyObject } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { createGunzip } from 'node:zlib';
+import { linesOf } from '../db/archive-lines.ts';
 import { createHmacCheck } from '../security/sha256.ts';
 
 /** A folder that is no export, or not all of one. The message says what is wrong. */
@@ -65,16 +63,10 @@ async function manifestOf(folder: string) {
 /** @returns SHA-256 of the compressed file, hex */
 async function readLines(path: string, onLine: (line: string) => void): Promise<string> {
   const digest = createHash('sha256');
-  const file = createReadStream(path);
-  file.on('data', (chunk) => digest.update(chunk));
-  const unpacked = createGunzip();
-  file.once('error', (error) => unpacked.destroy(error)).pipe(unpacked);
   try {
-    for await (const line of createInterface({ input: unpacked, crlfDelay: Number.POSITIVE_INFINITY })) onLine(line);
+    for await (const line of linesOf(path, (bytes) => digest.update(bytes))) onLine(line);
   } catch (error) {
     throw new ExportFolderError(`${path} cannot be read: ${(error as Error).message}`);
-  } finally {
-    file.destroy();
   }
   return digest.digest('hex');
 }

@@ -47,6 +47,9 @@ export const auditLogPage = z.object({
     }),
   ),
   nextCursor: z.string().nullable(),
+  inColdStorage: z
+    .array(z.string())
+    .describe('months within the time that was asked for whose entries are in cold storage, and so not found here'),
 });
 
 export const verificationParams = z.object({ id: z.uuid() });
@@ -55,6 +58,7 @@ export const verificationResult = z.object({
   valid: z.boolean(),
   checked: z.number().describe('sealed entries found sound, from the first on'),
   unsealed: z.number().describe('entries that wait for their seal'),
+  archived: z.number().describe('of those checked, entries in cold storage: their seals and leaves, not their texts'),
   firstInvalidSeq: z.number().optional(),
   reason: z.string().optional(),
 });

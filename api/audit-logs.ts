@@ -7,8 +7,10 @@ import {
   requestVerification,
   type StoredVerification,
 } from '../db/audit-verification.ts';
+import { coldMonthsWithin, coldStorage } from '../db/cold-storage.ts';
 import { iso, isoOrNull } from '../db/sql.ts';
 import { DomainError } from '../domain/errors.ts';
+import { createHmacCheck } from '../security/sha256.ts';
 import { uuidV7 } from '../security/uuid.ts';
 import { AUDIT_LOGS, auditors } from './audit-access.ts';
 import {
@@ -28,7 +30,9 @@ const ANSWER_WITHIN_MS = 9_500;
 const LOOK_EVERY_MS = 100;
 
 /** Reading, searching and verifying the audit log. Reads are audited themselves. */
-export function createAuditLogRoutes({ db, audit, gateway }: ApiDeps): Route[] {
+export function createAuditLogRoutes({ db, audit, auditKey, gateway }: ApiDeps): Route[] {
+  const isGenuine = createHmacCheck(auditKey);
+
   /** Looks at the row until it is final or the time is over; no connection is held between two looks. */
   async function followed(id: string, deadline: number): Promise<StoredVerification> {
     for (;;) {
@@ -59,7 +63,7 @@ export function createAuditLogRoutes({ db, audit, gateway }: ApiDeps): Route[] {
           to: given.to ?? null,
         };
         const before = decodeCursor(cursor);
-        const found = await db.transaction(async (tx) => {
+        const { found, cold } = await db.transaction(async (tx) => {
           const page = await searchAudit(tx, filter, { limit: limit + 1, before });
           await audit.append(tx, {
             ...traceOf(context),
@@ -67,12 +71,16 @@ export function createAuditLogRoutes({ db, audit, gateway }: ApiDeps): Route[] {
             subject: { kind: 'audit_log', id: await auditOrigin(tx) },
             details: { filter, returned: Math.min(page.length, limit), continued: before !== null },
           });
-          return page;
+          return { found: page, cold: await coldStorage(tx, isGenuine) };
         });
         const { items, nextCursor } = pageOf(found, limit, ({ at, id }) => ({ at, id }));
         return {
           status: 200,
-          body: { items: items.map(({ entry, seq, hash }) => ({ ...JSON.parse(entry), seq, hash })), nextCursor },
+          body: {
+            items: items.map(({ entry, seq, hash }) => ({ ...JSON.parse(entry), seq, hash })),
+            nextCursor,
+            inColdStorage: coldMonthsWithin(cold, filter),
+          },
         };
       },
     }),
@@ -183,6 +191,7 @@ function resultOf(stored: StoredVerification) {
     valid: stored.status === 'valid',
     checked: stored.checked,
     unsealed: stored.unsealed ?? 0,
+    archived: stored.archived ?? 0,
     ...(stored.firstInvalidSeq === null ? {} : { firstInvalidSeq: stored.firstInvalidSeq }),
     ...(stored.reason === null ? {} : { reason: stored.reason }),
   };

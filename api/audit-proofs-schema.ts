@@ -25,8 +25,12 @@ export const inclusionAnswer = z.object({
   entry: z
     .string()
     .nullable()
+    .describe('The entry as it was hashed, canonical JSON (RFC 8785); null when it is not in the database any more'),
+  archivedIn: z
+    .object({ month: z.string(), manifestSha256: z.string().describe('of the archive folder, hex') })
+    .nullable()
     .describe(
-      'The entry as it was hashed, canonical JSON (RFC 8785); null when its month is not in the database any more',
+      'Where the entry is when its month is in cold storage. An entry of null without it was taken out: verify',
     ),
 });
 

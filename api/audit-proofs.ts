@@ -1,7 +1,9 @@
 import { auditOrigin, sealedEntry } from '../db/audit-search.ts';
 import { consistencyProof, inclusionProof, rootAt, sealedSize } from '../db/audit-tree.ts';
+import { coldMonthOf, coldStorage } from '../db/cold-storage.ts';
 import type { Tx } from '../db/sql.ts';
 import { DomainError } from '../domain/errors.ts';
+import { createHmacCheck } from '../security/sha256.ts';
 import { AUDIT_LOGS, auditors } from './audit-access.ts';
 import {
   consistencyAnswer,
@@ -24,7 +26,8 @@ const REFUSALS = {
  * Proofs of the Merkle tree over the log (RFC 9162), for auditors who hold a checkpoint and trust nobody here: that an
  * entry is in the log, and that the log only grew. Reads of entries are audited as those of the log are.
  */
-export function createAuditProofRoutes({ db, audit }: ApiDeps): Route[] {
+export function createAuditProofRoutes({ db, audit, auditKey }: ApiDeps): Route[] {
+  const isGenuine = createHmacCheck(auditKey);
   const recordRead = async (tx: Tx, context: RouteContext, details: Record<string, unknown>) =>
     audit.append(tx, {
       ...traceOf(context),
@@ -32,6 +35,11 @@ export function createAuditProofRoutes({ db, audit }: ApiDeps): Route[] {
       subject: { kind: 'audit_log', id: await auditOrigin(tx) },
       details,
     });
+
+  async function archiveOf(tx: Tx, seq: number, id: string) {
+    const found = coldMonthOf((await coldStorage(tx, isGenuine)).months, seq, id);
+    return found === undefined ? null : { month: found.month, manifestSha256: found.manifestSha256 };
+  }
 
   return [
     route({
@@ -64,6 +72,7 @@ export function createAuditProofRoutes({ db, audit }: ApiDeps): Route[] {
             root: hex(root),
             proof: texts(proof),
             entry: sealed.entry,
+            archivedIn: sealed.entry === null ? await archiveOf(tx, seq, sealed.entryId) : null,
           };
         });
         return { status: 200, body };

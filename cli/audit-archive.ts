@@ -101,7 +101,8 @@ const PHASES: Readonly<Record<Phase, string>> = {
 async function watched(folder: string, work: (request: ColdRequest) => Promise<void>): Promise<void> {
   const { ArchiveError } = await import('../activities/archive-folder.ts');
   const stop = new AbortController();
-  const onSignal = () => stop.abort(new Error('Stopped; the database is as it was.'));
+  const onSignal = () =>
+    stop.abort(new Error('Stopped; the database is as it was. A finished folder is gone on with by the next run.'));
   process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
   const bar = new SingleBar({
     format: '{phase} {bar} {percentage}% | {value} of {total}',

@@ -35,13 +35,15 @@ export interface ArchiveFolder {
 }
 
 /**
- * The lines of a gzipped file, without their line feeds.
+ * The lines of a gzipped file, without their line feeds. Nothing else ends a line: texts may hold U+2028.
  *
+ * @param onBytes given the compressed bytes as they are read
  * @throws errors of the file system and of zlib
  */
-export async function* linesOf(path: string): AsyncGenerator<string> {
+export async function* linesOf(path: string, onBytes?: (bytes: Buffer) => void): AsyncGenerator<string> {
   const file = createReadStream(path, { highWaterMark: 256 * 1024 });
   const unpacked = createGunzip({ chunkSize: 256 * 1024 });
+  if (onBytes) file.on('data', (bytes) => onBytes(bytes as Buffer));
   file.once('error', (error) => unpacked.destroy(error)).pipe(unpacked);
   let rest: Buffer[] = [];
   try {

@@ -75,11 +75,11 @@ export async function auditOrigin(tx: Tx): Promise<string> {
 export async function sealedEntry(
   tx: Tx,
   seq: number,
-): Promise<{ leafHash: Buffer; entry: string | null } | undefined> {
-  const found = await row<{ leaf_hash: Buffer; entry: string | null }>(
+): Promise<{ entryId: string; leafHash: Buffer; entry: string | null } | undefined> {
+  const found = await row<{ entry_id: string; leaf_hash: Buffer; entry: string | null }>(
     tx,
-    `select s.leaf_hash, e.entry from audit_seal s left join audit_entry e on e.id = s.entry_id where s.seq = $1`,
+    `select s.entry_id, s.leaf_hash, e.entry from audit_seal s left join audit_entry e on e.id = s.entry_id where s.seq = $1`,
     [seq],
   );
-  return found && { leafHash: found.leaf_hash, entry: found.entry };
+  return found && { entryId: found.entry_id, leafHash: found.leaf_hash, entry: found.entry };
 }

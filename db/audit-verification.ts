@@ -14,6 +14,8 @@ export interface StoredVerification {
   /** Null until it began. */
   total: number | null;
   unsealed: number | null;
+  /** Of the checked ones, entries in cold storage; null until there is a result. */
+  archived: number | null;
   firstInvalidSeq: number | null;
   reason: string | null;
 }
@@ -52,7 +54,7 @@ export async function finishVerification(tx: Tx, id: string, result: Verificatio
     tx,
     `update audit_verification
         set status = $2, finished_at = clock_timestamp(), checked = $3, total = greatest(total, $3), unsealed = $4,
-            first_invalid_seq = $5, reason = $6, head_hash = $7
+            first_invalid_seq = $5, reason = $6, head_hash = $7, archived = $8
       where id = $1 and status = 'running'`,
     [
       id,
@@ -62,6 +64,7 @@ export async function finishVerification(tx: Tx, id: string, result: Verificatio
       result.firstInvalidSeq,
       result.reason,
       result.head.hash,
+      result.archived,
     ],
   );
   return touched > 0;
@@ -91,11 +94,12 @@ export async function readVerification(tx: Tx, id: string): Promise<StoredVerifi
     checked: string;
     total: string | null;
     unsealed: string | null;
+    archived: string | null;
     first_invalid_seq: string | null;
     reason: string | null;
   }>(
     tx,
-    `select id, status, requested_by, requested_at, finished_at, checked, total, unsealed, first_invalid_seq, reason
+    `select id, status, requested_by, requested_at, finished_at, checked, total, unsealed, archived, first_invalid_seq, reason
        from audit_verification where id = $1`,
     [id],
   );
@@ -110,6 +114,7 @@ export async function readVerification(tx: Tx, id: string): Promise<StoredVerifi
     checked: Number(found.checked),
     total: number(found.total),
     unsealed: number(found.unsealed),
+    archived: number(found.archived),
     firstInvalidSeq: number(found.first_invalid_seq),
     reason: found.reason,
   };
