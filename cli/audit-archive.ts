@@ -30,6 +30,12 @@ export function registerAuditArchive(audit: Command): void {
       }),
     );
   audit
+    .command('archives')
+    .description('what is in cold storage: months, the SHA-256 of the manifests of their folders, entries')
+    .addOption(dataDirOption())
+    .option('--json', 'print the result as JSON')
+    .action((flags: AuditFlags) => withAuditTools(flags, list));
+  audit
     .command('restore-month')
     .description('bring a month back from its archive folder, verified, entry by entry as it was; as the owner')
     .requiredOption('--from <folder>', 'as `tradeguard audit archive` wrote it')
@@ -47,6 +53,17 @@ export function registerAuditArchive(audit: Command): void {
         });
       }),
     );
+}
+
+/** What is in cold storage, as the log's own records say. */
+async function list({ db, auditKey, tell }: AuditTools): Promise<void> {
+  const [{ coldStorage }, { createHmacCheck }] = await Promise.all([
+    import('../db/cold-storage.ts'),
+    import('../security/sha256.ts'),
+  ]);
+  const { months } = await coldStorage(db.fork(), createHmacCheck(auditKey));
+  const lines = months.map((month) => `${month.month}  ${month.manifestSha256}  ${entriesOf(month)}`);
+  tell({ items: months }, lines.length > 0 ? lines.join('\n') : 'Nothing is in cold storage.');
 }
 
 /** `--archive FOLDER`, for commands that read entries in cold storage. */

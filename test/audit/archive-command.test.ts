@@ -39,6 +39,8 @@ describe('tradeguard audit archive and restore-month', () => {
     expect((await log.startCommand('verify').ended).out).toContain(
       `${COUNT} of them in cold storage, 1 more wait for their seal; 1 published`,
     );
+    const listed = await log.startCommand('archives').ended;
+    expect(listed.out).toMatch(new RegExp(`^${log.older}  [0-9a-f]{64}  ${COUNT} entries`));
     // Once more says that it is done, and changes nothing.
     const again = await log.startCommand('archive', '--month', log.older, '--out', out, '--json').ended;
     expect(JSON.parse(again.out)).toMatchObject({ already: true, entries: COUNT });

@@ -1,6 +1,7 @@
 import { createSecretKey, randomBytes } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { monthTable } from '../../db/month-tables.ts';
 import { rows } from '../../db/sql.ts';
 import { entryHmac } from '../../security/audit-chain.ts';
 import { type ColdLog, createColdLog } from './cold-fixture.ts';
@@ -73,6 +74,34 @@ describe('a month of the audit log in cold storage', () => {
     expect(await log.verifyOutside(['second'])).toMatchObject({ code: 0, verdict: 'sound', archived: 2 });
     await log.restoreMonth('first');
     expect(await log.check()).toMatchObject({ valid: true, archived: 40 });
+  });
+
+  it('is everything from before the log had months, where it was upgraded', async () => {
+    const name = tableOf(log.older);
+    const { endId } = (await monthTable(log.ownerDb.fork(), log.older)) ?? {};
+    await log.asOwner(
+      `alter table audit_entry detach partition ${name};
+       alter table ${name} rename to audit_entry_past;
+       alter table audit_entry attach partition audit_entry_past for values from (minvalue) to ('${endId}')`,
+    );
+    await expect(log.archive(log.older, 'out')).rejects.toThrow(/archive that with --month past/);
+    const before = await log.imageOf('past');
+    expect(await log.archive('past', 'out')).toMatchObject({ month: 'past', entries: COUNT });
+    expect(await log.check()).toMatchObject({ valid: true, archived: COUNT });
+    // The months to come are made all the same.
+    await rows(log.ownerDb.fork(), 'select audit_entry_maintain()');
+    await log.restoreMonth('out');
+    const { rows: texts, bound, columns } = await log.imageOf('past');
+    expect({ texts, bound }).toEqual({ texts: before.rows, bound: before.bound });
+    expect(columns).toEqual(before.columns);
+    expect(await log.check()).toMatchObject({ valid: true, archived: 0 });
+  });
+
+  it('stays what it is when its table is there again, and empty', async () => {
+    await log.archive(log.older, 'out');
+    await log.makeTable(log.older);
+    expect(await log.check()).toMatchObject({ valid: true, archived: COUNT });
+    await expect(log.restoreMonth('out')).rejects.toThrow(/has a table/);
   });
 
   describe('does not hide', () => {
