@@ -31,8 +31,6 @@ const LOOK_EVERY_MS = 100;
 
 /** Reading, searching and verifying the audit log. Reads are audited themselves. */
 export function createAuditLogRoutes({ db, audit, auditKey, gateway }: ApiDeps): Route[] {
-  const isGenuine = createHmacCheck(auditKey);
-
   /** Looks at the row until it is final or the time is over; no connection is held between two looks. */
   async function followed(id: string, deadline: number): Promise<StoredVerification> {
     for (;;) {
@@ -71,7 +69,7 @@ export function createAuditLogRoutes({ db, audit, auditKey, gateway }: ApiDeps):
             subject: { kind: 'audit_log', id: await auditOrigin(tx) },
             details: { filter, returned: Math.min(page.length, limit), continued: before !== null },
           });
-          return { found: page, cold: await coldStorage(tx, isGenuine) };
+          return { found: page, cold: await coldStorage(tx, createHmacCheck(auditKey)) };
         });
         const { items, nextCursor } = pageOf(found, limit, ({ at, id }) => ({ at, id }));
         return {

@@ -27,7 +27,6 @@ const REFUSALS = {
  * entry is in the log, and that the log only grew. Reads of entries are audited as those of the log are.
  */
 export function createAuditProofRoutes({ db, audit, auditKey }: ApiDeps): Route[] {
-  const isGenuine = createHmacCheck(auditKey);
   const recordRead = async (tx: Tx, context: RouteContext, details: Record<string, unknown>) =>
     audit.append(tx, {
       ...traceOf(context),
@@ -37,7 +36,7 @@ export function createAuditProofRoutes({ db, audit, auditKey }: ApiDeps): Route[
     });
 
   async function archiveOf(tx: Tx, seq: number, id: string) {
-    const found = coldMonthOf((await coldStorage(tx, isGenuine)).months, seq, id);
+    const found = coldMonthOf((await coldStorage(tx, createHmacCheck(auditKey))).months, seq, id);
     return found === undefined ? null : { month: found.month, manifestSha256: found.manifestSha256 };
   }
 

@@ -90,7 +90,8 @@ export function createRangeCheck(auditKeys: readonly KeyObject[]) {
   /** Without its text an entry has its leaf in the tree, its links, and its seal's MAC over all of that. */
   function coldSymptom(row: SealedRow, before: Uint8Array): Symptom | null {
     if (!isSealGenuine(row)) return 'seal_mac';
-    if (!row.prevHash.equals(before)) return 'link';
+    const isLinked = row.prevHash.equals(before);
+    if (!isLinked) return 'link';
     if (row.cold === 'damaged') return 'archive';
     return row.entry === null || textSymptom(row.entry, row, before) === null ? null : 'archive';
   }

@@ -27,11 +27,10 @@ const ACTIONS = { archived: 'audit.month_archived', restored: 'audit.month_resto
 
 /** For a statement that has to see the records in the same snapshot as something else. */
 export const COLD_RECORDS = `
-  (select coalesce(json_agg(json_build_object('id', r.id, 'entry', r.entry, 'mac', encode(r.entry_hmac, 'hex'))), '[]')
+  (select coalesce(json_agg(json_build_object('entry', r.entry, 'mac', encode(r.entry_hmac, 'hex'))), '[]')
      from audit_entry r where r.action in ('${ACTIONS.archived}', '${ACTIONS.restored}'))`;
 
 export interface ColdRecord {
-  id: string;
   entry: string;
   /** Hex. */
   mac: string;
@@ -53,12 +52,11 @@ export async function coldStorage(tx: Tx, isGenuine: IsGenuine): Promise<ColdSto
 /** The newest of {@link COLD_RECORDS} that is genuine. */
 export function newestOf(records: readonly ColdRecord[], isGenuine: IsGenuine): ColdStorage {
   let newest: ColdStorage = { number: 0, months: [] };
-  for (const { id, entry, mac } of records) {
+  for (const { entry, mac } of records) {
     if (!isGenuine(entry, Buffer.from(mac, 'hex'))) continue;
-    const record = JSON.parse(entry) as { id: string; details: { number: number; inColdStorage: ColdMonth[] } };
-    // A copy of an older record would have its text, and another id beside it.
-    if (record.id !== id || record.details.number <= newest.number) continue;
-    newest = { number: record.details.number, months: record.details.inColdStorage };
+    const { details } = JSON.parse(entry) as { details: { number: number; inColdStorage: ColdMonth[] } };
+    // A copy of an older record has its number.
+    if (details.number > newest.number) newest = { number: details.number, months: details.inColdStorage };
   }
   return newest;
 }

@@ -1,9 +1,11 @@
+import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ArchiveError } from '../../activities/archive-folder.ts';
 import { rows, run } from '../../db/sql.ts';
+import { signNote } from '../../security/signed-note.ts';
 import { eventually } from '../helpers/eventually.ts';
 import { type ColdLog, createColdLog, monthAgo } from './cold-fixture.ts';
 
@@ -188,6 +190,26 @@ describe('a month is not archived', () => {
       await expect(run(log.ownerDb.fork(), `truncate ${table}`)).rejects.toThrow(/append-only/);
     }
   });
+});
+
+it('a folder that is signed, and does not hold what the database does, is not gone on with', async () => {
+  const reader = await holdTable(tableOf(log.older));
+  await expect(log.archive(log.older, 'out', { patienceMs: 0 })).rejects.toThrow(/again later/);
+  await reader.release();
+  // As a fault of the writer, or of the disk before the digest was made, would have left it.
+  const file = join(log.folderOf('out'), 'entries/entries-000000000000.ndjson.gz');
+  const changed = gzipSync(gunzipSync(readFileSync(file)).toString('utf8').replace('"thing-33"', '"thing-34"'));
+  writeFileSync(file, changed);
+  const path = join(log.folderOf('out'), 'manifest.json');
+  const sha256 = (bytes: string | Buffer) => createHash('sha256').update(bytes).digest('hex');
+  const manifest = readFileSync(path, 'utf8').replace(/("sha256":")[0-9a-f]{64}/, `$1${sha256(changed)}`);
+  writeFileSync(path, manifest);
+  const origin = await log.origin();
+  const statement = `tradeguard-export/v1\n${origin}\n${sha256(manifest)}\n`;
+  const { privateKey } = log.signer;
+  writeFileSync(join(log.folderOf('out'), 'manifest.note'), signNote(statement, { name: origin, privateKey }));
+  await expect(log.archive(log.older, 'out')).rejects.toThrow(/does not hold what the database has at entry 33/);
+  expect(await isThere(log.older)).toBe(true);
 });
 
 describe('an archive folder that was changed', () => {

@@ -1,9 +1,10 @@
-import { createSecretKey, randomBytes } from 'node:crypto';
+import { createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { monthTable } from '../../db/month-tables.ts';
 import { rows } from '../../db/sql.ts';
-import { entryHmac } from '../../security/audit-chain.ts';
+import { canonicalJson, entryHmac } from '../../security/audit-chain.ts';
+import { uuidV7 } from '../../security/uuid.ts';
 import { type ColdLog, createColdLog } from './cold-fixture.ts';
 
 const COUNT = 300;
@@ -130,17 +131,24 @@ describe('a month of the audit log in cold storage', () => {
         log.db.fork(),
         `select entry from audit_entry where action = 'audit.month_archived'`,
       );
-      const text = (genuine?.entry ?? '')
-        .replace('"number":1', '"number":2')
-        .replaceAll(JSON.stringify(log.younger), JSON.stringify(log.older));
-      await log.asDatabaseAdministrator((sql) =>
-        sql(
-          `insert into audit_entry (id, entry, entry_hmac, at, action, subject, outcome)
-           values (gen_random_uuid(), $1, $2, now(), 'audit.month_archived', $3, 'success')`,
-          [text, entryHmac(createSecretKey(randomBytes(32)), text), log.older],
-        ),
-      );
+      const record = JSON.parse(genuine?.entry ?? '');
+      const id = uuidV7();
+      const details = { ...record.details, ...forged, number: 2, inColdStorage: [forged, done] };
+      const text = canonicalJson({ ...record, id, subject: { kind: 'audit_month', id: log.older }, details });
+      const insertWith = (key: KeyObject) =>
+        log.asDatabaseAdministrator((sql) =>
+          sql(
+            `insert into audit_entry (id, entry, entry_hmac, at, action, subject, outcome, severity)
+             values ($1, $2, $3, $4, 'audit.month_archived', $5, 'success', $6)`,
+            [id, text, entryHmac(key, text), record.at, log.older, record.severity],
+          ),
+        );
+      await insertWith(createSecretKey(randomBytes(32)));
       expect(await log.check()).toMatchObject({ valid: false, reason: 'entry_deleted', firstInvalidSeq: 0 });
+      // It is the MAC that decides: with that of the log's key the entries may be gone, and what is missing is another thing.
+      await log.asDatabaseAdministrator((sql) => sql('delete from audit_entry where id = $1', [id]));
+      await insertWith(log.auditKey);
+      expect(await log.check()).toMatchObject({ valid: false, reason: 'history_rewritten' });
     });
 
     it('a dropped month without any record', async () => {
