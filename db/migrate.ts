@@ -24,6 +24,7 @@ import { AuditPartitions } from './migrations/0020-audit-partitions.ts';
 import { AuditTree } from './migrations/0021-audit-tree.ts';
 import { AuditCheckpoint } from './migrations/0022-audit-checkpoint.ts';
 import { SubjectKey } from './migrations/0023-subject-key.ts';
+import { AuditVerificationScope } from './migrations/0025-audit-verification-scope.ts';
 import { run } from './sql.ts';
 
 const migrations = [
@@ -50,6 +51,7 @@ const migrations = [
   AuditTree,
   AuditCheckpoint,
   SubjectKey,
+  AuditVerificationScope,
 ].map((migration) => ({
   name: new migration(undefined as never, undefined as never).name ?? migration.name,
   class: migration,
