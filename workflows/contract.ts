@@ -305,11 +305,11 @@ export interface AuditCheckpointInput {
   trigger: 'schedule' | 'request';
 }
 
-/** `name`: of the published checkpoint that counts, or that the log contradicts. */
+/** `name`: of the published checkpoint that counts, or that the log contradicts; null where the log itself is damaged. */
 export type AuditCheckpointResult =
   | { status: 'published'; name: string }
   | { status: 'unchanged'; name: string | null }
-  | { status: 'refused'; name: string; reason: string };
+  | { status: 'refused'; name: string | null; reason: string };
 
 // --- back-test ------------------------------------------------------------------------------------------------------
 
