@@ -91,8 +91,13 @@ describe('[A3] a range', () => {
   );
 
   it('has to link to the entry before it, where that is as it was written', async () => {
-    await log.asDatabaseAdministrator((sql) => sql(`update audit_seal set prev_hash = sha256('x') where seq = 11`));
-    expect(await verify({ from: 11, to: 30 })).toMatchObject({ valid: false, firstInvalidSeq: 11 });
+    // As from an older copy of the database: everything from entry 11 on is genuine, and goes on from something else.
+    await chainAnew(11, Buffer.alloc(32, 1));
+    expect(await verify({ from: 11, to: 15 })).toMatchObject({ valid: false, firstInvalidSeq: 11, checked: 0 });
+    expect(await verify({ from: 12, to: 15 })).toMatchObject({ valid: true, checked: 3 });
+    expect(await verify({ from: 12, to: 30 })).toMatchObject({
+      ...{ valid: false, firstInvalidSeq: 12, reason: 'history_rewritten', checked: 0 },
+    });
   });
 
   it('that ends beyond the log was cut off since it was asked for', async () => {
@@ -365,5 +370,30 @@ async function sealAgain(seq: number): Promise<void> {
        values ($1, $2, $3, $4, $5, $6, $7, $8)`,
       [next, id, era, prev, seal.hash, seal.leafHash, sealHmac(log.auditKey, seal), seal.sealedAt],
     );
+  });
+}
+
+/** Chains the entries from `first` on to another hash, with the key. */
+async function chainAnew(first: number, before: Buffer): Promise<void> {
+  await log.asDatabaseAdministrator(async (sql) => {
+    const { rows } = await sql(
+      `select s.seq, s.entry_id, e.n, e.era, e.xid::text as xid, e.entry, s.horizon::text as horizon,
+              to_char(s.sealed_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as sealed_at
+         from audit_seal s join audit_entry e on e.id = s.entry_id where s.seq >= $1 order by s.seq`,
+      [first],
+    );
+    let prevHash = before;
+    for (const { seq, entry_id: entryId, n, era, xid, entry, horizon, sealed_at: sealedAt } of rows) {
+      const hash = chainHash(prevHash, entry);
+      const seal = {
+        ...{ seq: Number(seq), entryId, n, era: String(era), xid, prevHash, hash, leafHash: leafHash(entry) },
+        ...{ sealedAt, horizon },
+      };
+      await sql('update audit_seal set prev_hash = $2, hash = $3, seal_hmac = $4 where seq = $1', [
+        ...[seq, prevHash, hash],
+        sealHmac(log.auditKey, seal),
+      ]);
+      prevHash = hash;
+    }
   });
 }
