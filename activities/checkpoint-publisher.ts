@@ -12,6 +12,7 @@ import { headAt, rootAt } from '../db/audit-tree.ts';
 import type { Database } from '../db/orm.ts';
 import type { Tx } from '../db/sql.ts';
 import { type AcceptedRestore, bindingSize } from '../domain/checkpoint-lineage.ts';
+import { isDomainError } from '../domain/errors.ts';
 import type { CheckpointPlace } from '../platform/checkpoint-folder.ts';
 import { type Checkpoint, checkpointName, checkpointText, signCheckpoint } from '../security/checkpoint.ts';
 import { type CheckpointFault, faultOf, type LogState, openPublished } from './checkpoint-check.ts';
@@ -30,6 +31,17 @@ export interface PublisherDeps {
   places: readonly CheckpointPlace[];
   witness: CheckpointWitness | null;
   log: Pick<Logger, 'info' | 'warn'>;
+}
+
+/** The log is damaged, so that no checkpoint can be made of it; `detail` says what is missing. */
+export interface Damage {
+  status: 'refused';
+  reason: 'log_damaged';
+  detail: string;
+  name: null;
+  place: null;
+  publishedSize: null;
+  size: number;
 }
 
 /** A published checkpoint does not go together with the log: nothing is published until a person has seen to it. */
@@ -54,7 +66,8 @@ export type PublishOutcome =
     }
   /** Nothing was sealed since the last one, which is named; null where the log is empty. */
   | { status: 'unchanged'; name: string | null }
-  | Refusal;
+  | Refusal
+  | Damage;
 
 /** What a survey and a look at the log give: the log, and the last published checkpoint that it is held against. */
 export interface Standing {
@@ -167,7 +180,7 @@ export function createCheckpointPublisher({ db, audit, signer, places, witness, 
     trigger: CheckpointTrigger,
     begins: { fork: number; restored: { kept: number; lost: number } } | null,
     signal?: AbortSignal,
-  ): Promise<PublishOutcome> {
+  ): Promise<Exclude<PublishOutcome, Damage>> {
     const { last, log: state, survey } = standing;
     const { fork, restored } = begins ?? last?.checkpoint ?? { fork: 0, restored: null };
     const { origin, size, root, head, now } = state;
@@ -210,6 +223,18 @@ export function createCheckpointPublisher({ db, audit, signer, places, witness, 
     return { status: 'published', checkpoint: published, ...outcome };
   }
 
+  async function publish({ trigger, covering = 0, signal }: PublishRequest): Promise<PublishOutcome> {
+    const standing = await stand(signal);
+    if (standing.refusal) return standing.refusal;
+    const failures = await catchUp(standing, signal);
+    for (const [place, reason] of Object.entries(failures)) log.warn({ place, reason }, 'a place was not caught up');
+    const { last, log: state } = standing;
+    const known = last?.checkpoint.size ?? 0;
+    const isNew = state.size > known && (covering > known || (await hasNewsSince(db.fork(), known)));
+    if (!isNew) return { status: 'unchanged', name: last?.name ?? null };
+    return release(standing, trigger, null, signal);
+  }
+
   return {
     places,
     signer,
@@ -221,29 +246,26 @@ export function createCheckpointPublisher({ db, audit, signer, places, witness, 
     /**
      * Publishes a checkpoint of everything that is sealed, unless nothing is new.
      *
-     * @param covering entries that a checkpoint has to cover, even when only records of checkpoints came since the last one
      * @throws when no place can be read or written, and the database's errors; a repeat goes on from there
      */
-    async publish({
-      trigger,
-      covering = 0,
-      signal,
-    }: {
-      trigger: CheckpointTrigger;
-      covering?: number;
-      signal?: AbortSignal;
-    }): Promise<PublishOutcome> {
-      const standing = await stand(signal);
-      if (standing.refusal) return standing.refusal;
-      const failures = await catchUp(standing, signal);
-      for (const [place, reason] of Object.entries(failures)) log.warn({ place, reason }, 'a place was not caught up');
-      const { last, log: state } = standing;
-      const known = last?.checkpoint.size ?? 0;
-      const isNew = state.size > known && (covering > known || (await hasNewsSince(db.fork(), known)));
-      if (!isNew) return { status: 'unchanged', name: last?.name ?? null };
-      return release(standing, trigger, null, signal);
+    async publish(request: PublishRequest): Promise<PublishOutcome> {
+      try {
+        return await publish(request);
+      } catch (error) {
+        if (!isDomainError(error) || error.code !== 'log_damaged') throw error;
+        const { size } = await sealedLog(db.fork());
+        const { code: reason, detail } = error;
+        return { status: 'refused', reason, detail, name: null, place: null, publishedSize: null, size };
+      }
     },
   };
+}
+
+export interface PublishRequest {
+  trigger: CheckpointTrigger;
+  /** Entries that a checkpoint has to cover, even when only records of checkpoints came since the last one. */
+  covering?: number;
+  signal?: AbortSignal;
 }
 
 export type CheckpointPublisher = ReturnType<typeof createCheckpointPublisher>;

@@ -1,6 +1,6 @@
+import type { PublishedEvidence } from '../db/audit-evidence.ts';
 import { auditOrigin } from '../db/audit-search.ts';
 import { headAt, rootAt } from '../db/audit-tree.ts';
-import type { PublishedEvidence } from '../db/audit-verify.ts';
 import type { Database } from '../db/orm.ts';
 import { type AcceptedRestore, bindingCheckpoints } from '../domain/checkpoint-lineage.ts';
 import { isDomainError } from '../domain/errors.ts';

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { VERIFICATION_MODES, type VerificationScope } from '../domain/audit-scope.ts';
 import { AUDIT_SEVERITIES } from '../domain/audit-severity.ts';
 import { pageQuery } from './cursor.ts';
 
@@ -54,9 +55,41 @@ export const auditLogPage = z.object({
 
 export const verificationParams = z.object({ id: z.uuid() });
 
+const seq = z.int().min(0);
+
+/** What to verify: everything, or a part. */
+export const verificationRequest = z
+  .strictObject({
+    from: seq.optional().describe('first entry; 0 where it is left out'),
+    to: seq.optional().describe('the entry behind the last; the end of the log where it is left out'),
+    incremental: z
+      .boolean()
+      .optional()
+      .describe('go on from the longest published checkpoint that earlier verifications covered; without from and to'),
+  })
+  .refine(({ from = 0, to }) => to === undefined || from < to, {
+    path: ['to'],
+    error: '`to` is exclusive and greater than `from`: {"from": 0, "to": 1} is the first entry',
+  })
+  .refine(({ from, to, incremental }) => !incremental || (from === undefined && to === undefined), {
+    path: ['incremental'],
+    error: 'an incremental verification finds its own start: leave `from` and `to` out, or `incremental`',
+  })
+  .transform(({ from = 0, to, incremental }): VerificationScope => {
+    if (incremental) return { mode: 'incremental' };
+    return from === 0 && to === undefined ? { mode: 'full' } : { mode: 'range', from, to: to ?? null };
+  });
+
+const extent = {
+  mode: z.enum(VERIFICATION_MODES).describe('full also where an incremental one found nothing to go on from'),
+  from: z.number().describe('first entry of the run'),
+  to: z.number().describe('the entry behind the last one of the run'),
+};
+
 export const verificationResult = z.object({
   valid: z.boolean(),
-  checked: z.number().describe('sealed entries found sound, from the first on'),
+  ...extent,
+  checked: z.number().describe('sealed entries found sound, from `from` on'),
   unsealed: z.number().describe('entries that wait for their seal'),
   archived: z.number().describe('of those checked, entries in cold storage: their seals and leaves, not their texts'),
   firstInvalidSeq: z.number().optional(),
@@ -66,8 +99,11 @@ export const verificationResult = z.object({
 export const verificationState = verificationResult.partial().extend({
   verificationId: z.uuid(),
   status: z.enum(['requested', 'running', 'valid', 'invalid', 'cancelled', 'failed']),
+  mode: extent.mode,
+  from: extent.from.nullable().describe('null until it is known'),
+  to: extent.to.nullable().describe('null until it is known'),
   checked: z.number(),
-  total: z.number().nullable(),
+  total: z.number().nullable().describe('entries of the run'),
   requestedBy: z.uuid().nullable(),
   requestedAt: z.string(),
   finishedAt: z.string().nullable(),

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { auditOrigin, searchAudit } from '../db/audit-search.ts';
+import { sealedSize } from '../db/audit-tree.ts';
 import {
   abandonVerification,
   readVerification,
@@ -8,7 +9,8 @@ import {
   type StoredVerification,
 } from '../db/audit-verification.ts';
 import { coldMonthsWithin, coldStorage } from '../db/cold-storage.ts';
-import { iso, isoOrNull } from '../db/sql.ts';
+import { iso, isoOrNull, type Tx } from '../db/sql.ts';
+import type { VerificationScope } from '../domain/audit-scope.ts';
 import { DomainError } from '../domain/errors.ts';
 import { createHmacCheck } from '../security/sha256.ts';
 import { uuidV7 } from '../security/uuid.ts';
@@ -17,6 +19,7 @@ import {
   auditLogPage,
   auditLogQuery,
   verificationParams,
+  verificationRequest,
   verificationResult,
   verificationState,
 } from './audit-logs-schema.ts';
@@ -87,27 +90,31 @@ export function createAuditLogRoutes({ db, audit, auditKey, gateway }: ApiDeps):
       method: 'post',
       path: `${AUDIT_LOGS}/verify-chain`,
       name: 'verifyAuditChain',
-      summary: 'Recompute the whole log and name the first entry that is not what was written',
+      summary: 'Recompute the log, or a part of it, and name the first entry that is not what was written',
       access: auditors,
-      body: z.strictObject({}),
+      body: verificationRequest,
       responses: {
         200: { description: 'The result.', schema: verificationResult },
         202: { description: 'It takes longer: see Location.', schema: verificationState },
+        422: { description: 'The log has no such entries yet.' },
       },
       async handler(context) {
         const deadline = performance.now() + ANSWER_WITHIN_MS;
         const principal = principalOf(context);
         const id = uuidV7();
+        const scope = context.body;
         await db.transaction(async (tx) => {
-          await requestVerification(tx, { id, requestedBy: principal.userId });
+          await assertSealed(tx, scope);
+          await requestVerification(tx, { id, requestedBy: principal.userId, scope });
           await audit.append(tx, {
             ...traceOf(context),
             action: 'audit.verification_requested',
             subject: { kind: 'audit_verification', id },
+            details: { ...scope },
           });
         });
         try {
-          await gateway.startAuditVerification(id);
+          await gateway.startAuditVerification(id, scope);
         } catch (error) {
           // A start that timed out may still have happened: then the row is final and the workflow finds nothing to do.
           await abandonVerification(db.fork(), id, { status: 'failed', reason: 'not_started' });
@@ -167,6 +174,18 @@ export function createAuditLogRoutes({ db, audit, auditKey, gateway }: ApiDeps):
   ];
 }
 
+/** A range that ends beyond the log is refused: cut short, it would look as if all that was asked for were sound. */
+async function assertSealed(tx: Tx, scope: VerificationScope): Promise<void> {
+  if (scope.mode !== 'range') return;
+  const size = await sealedSize(tx);
+  if (scope.from < size && (scope.to ?? 0) <= size) return;
+  throw new DomainError(
+    'range_beyond_log',
+    `The log has ${size} sealed entries: \`from\` is less than that, and \`to\` at most that.`,
+    { size },
+  );
+}
+
 function accepted(stored: StoredVerification): Reply {
   return { status: 202, headers: { Location: `${AUDIT_LOGS}/verifications/${stored.id}` }, body: stateOf(stored) };
 }
@@ -176,6 +195,9 @@ function stateOf(stored: StoredVerification) {
   return {
     verificationId: stored.id,
     status: stored.status,
+    mode: stored.mode,
+    from: stored.from,
+    to: stored.to,
     total: stored.total,
     requestedBy: stored.requestedBy,
     requestedAt: iso(stored.requestedAt),
@@ -187,6 +209,9 @@ function stateOf(stored: StoredVerification) {
 function resultOf(stored: StoredVerification) {
   return {
     valid: stored.status === 'valid',
+    mode: stored.mode,
+    from: stored.from ?? 0,
+    to: stored.to ?? stored.checked,
     checked: stored.checked,
     unsealed: stored.unsealed ?? 0,
     archived: stored.archived ?? 0,

@@ -6,6 +6,7 @@ import {
   type WorkflowHandle,
   WorkflowNotFoundError,
 } from '@temporalio/client';
+import type { VerificationScope } from '../domain/audit-scope.ts';
 import { DomainError } from '../domain/errors.ts';
 import type { TemporalClient } from '../temporal/connection.ts';
 import { pollersOf } from '../temporal/pollers.ts';
@@ -225,9 +226,9 @@ export function createTemporalGateway({ temporal, queues, verdictTimeoutMs }: Ga
       bounded(() => delivered(workflow.getHandle(workflowIds.incident(incidentId)).signal(incidentChanged))),
 
     /** Starts `audit-verification:{verificationId}`; its row tells how it goes. */
-    startAuditVerification: (verificationId: string): Promise<void> =>
+    startAuditVerification: (verificationId: string, scope: VerificationScope): Promise<void> =>
       bounded(async () => {
-        const input: contract.AuditVerificationInput = { verificationId };
+        const input: contract.AuditVerificationInput = { verificationId, scope };
         await workflow.start('auditVerification', {
           workflowId: workflowIds.auditVerification(verificationId),
           taskQueue: queues.background,

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { PublishOutcome, Refusal } from '../activities/checkpoint-publisher.ts';
+import type { Damage, PublishOutcome, Refusal } from '../activities/checkpoint-publisher.ts';
 import { type AuditFlags, type AuditTools, dataDirOption, withAuditTools } from './audit-tools.ts';
 
 /** `tradeguard audit checkpoint ...`: what is published of the audit log, and what an operator says to it. */
@@ -106,7 +106,9 @@ export function sentenceOf(outcome: PublishOutcome): string {
   ].join(' ');
 }
 
-function refusalIn({ reason, name, place, publishedSize, size }: Refusal): string {
+function refusalIn(refusal: Refusal | Damage): string {
+  if ('detail' in refusal) return `REFUSED: ${refusal.reason}. ${refusal.detail}`;
+  const { reason, name, place, publishedSize, size } = refusal;
   const said = publishedSize === null ? '' : ` says ${publishedSize} entries,`;
   const after =
     reason === 'restored_without_tail' || reason === 'tail_truncated'

@@ -1,10 +1,10 @@
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { SingleBar } from 'cli-progress';
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import type { Exported } from '../activities/audit-export.ts';
 import { archiveOption, archivesOf } from './audit-archive.ts';
-import { type AuditFlags, type AuditTools, dataDirOption, withAuditTools } from './audit-tools.ts';
+import { type AuditFlags, type AuditTools, dataDirOption, sequenceNumber, withAuditTools } from './audit-tools.ts';
 
 interface Flags extends AuditFlags {
   readonly out: string;
@@ -73,12 +73,6 @@ async function run(flags: Flags, tools: AuditTools): Promise<void> {
     bar.stop();
     process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
   }
-}
-
-function sequenceNumber(text: string): number {
-  const number = Number(text);
-  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('Write the number of an entry, from 0 on.');
-  return number;
 }
 
 function jsonOf({ from, to, checkpoints, verification, manifestSha256, verifierKey }: Exported) {

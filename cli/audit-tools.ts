@@ -1,4 +1,4 @@
-import { Option } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 
 export interface AuditFlags {
   readonly dataDir: string;
@@ -9,6 +9,13 @@ export const dataDirOption = () =>
   new Option('--data-dir <folder>', 'of an installation that runs on this machine').default(
     process.env.DATA_DIR || '.data',
   );
+
+/** What an option takes that names an entry. @throws InvalidArgumentError */
+export function sequenceNumber(text: string): number {
+  const number = Number(text);
+  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('Write the number of an entry, from 0 on.');
+  return number;
+}
 
 async function openAuditTools(flags: AuditFlags) {
   const [{ openCheckpointPublisher }, { createAuditLog }, { auditOrigin }, { createOrm }, { installationConfig }] =

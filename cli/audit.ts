@@ -1,89 +1,16 @@
-import { availableParallelism } from 'node:os';
-import { SingleBar } from 'cli-progress';
 import type { Command } from 'commander';
-import type { Verification } from '../db/audit-verify.ts';
-import { archiveOption, archivesOf, registerAuditArchive } from './audit-archive.ts';
+import { registerAuditArchive } from './audit-archive.ts';
 import { registerAuditCheckpoint } from './audit-checkpoint.ts';
 import { registerAuditExport } from './audit-export.ts';
 import { registerAuditShred } from './audit-shred.ts';
-import { type AuditFlags, type AuditTools, dataDirOption, withAuditTools } from './audit-tools.ts';
+import { registerAuditVerify } from './audit-verify.ts';
 
 /** `tradeguard audit ...`: what auditors do at a terminal. */
 export function registerAudit(program: Command): void {
   const audit = program.command('audit').description('the append-only audit log');
-  audit
-    .command('verify')
-    .description('recompute the whole log; exit status 0 when it is sound, 1 when it is not or cannot be read')
-    .addOption(archiveOption())
-    .addOption(dataDirOption())
-    .option('--json', 'print the result as JSON')
-    .action((flags: Flags) => withAuditTools(flags, (tools) => verify(tools, flags)));
+  registerAuditVerify(audit);
   registerAuditArchive(audit);
   registerAuditCheckpoint(audit);
   registerAuditExport(audit);
   registerAuditShred(audit);
 }
-
-interface Flags extends AuditFlags {
-  readonly archive?: string[];
-}
-
-async function verify(tools: AuditTools, flags: Flags): Promise<void> {
-  const { db, audit, auditKey, publisher, tell } = tools;
-  const archives = await archivesOf(tools, flags.archive);
-  const { createAuditVerifier } = await import('../db/audit-verify.ts');
-  const bar = new SingleBar({
-    format: '{bar} {percentage}% | {value} of {total} entries | {rate}/s | ETA {eta_formatted}',
-    stream: process.stderr,
-    noTTYOutput: true,
-    notTTYSchedule: 5_000,
-  });
-  try {
-    const started = performance.now();
-    let isShown = false;
-    const result = await createAuditVerifier({ db, auditKeys: [auditKey] }).verify({
-      published: await publisher.evidence(),
-      archives,
-      threads: availableParallelism(),
-      onProgress({ head, total }) {
-        const rate = Math.round((head.seq + 1) / ((performance.now() - started) / 1000));
-        if (!isShown) bar.start(total, head.seq + 1, { rate });
-        isShown = true;
-        bar.update(head.seq + 1, { rate });
-      },
-    });
-    bar.stop();
-    tell(jsonOf(result), sentence(result, archives.length));
-    process.exitCode = result.valid ? 0 : 1;
-    await db.transaction((tx) =>
-      audit.append(tx, {
-        action: 'audit.verified',
-        actor: { kind: 'operator' },
-        subject: { kind: 'audit_log', id: 'command-line' },
-        outcome: result.valid ? 'success' : 'failure',
-        details: jsonOf(result),
-      }),
-    );
-  } finally {
-    bar.stop();
-  }
-}
-
-function jsonOf({ valid, checked, unsealed, archived, firstInvalidSeq, reason, head, checkpoints }: Verification) {
-  const headHash = head.hash.toString('hex');
-  return { valid, checked, unsealed, archived, firstInvalidSeq, reason, headHash, checkpoints };
-}
-
-function sentence(result: Verification, archives: number): string {
-  const { valid, checked, unsealed, archived, firstInvalidSeq, reason, head, checkpoints } = result;
-  const cold = archived === 0 ? '' : `, ${archived} of them in cold storage${archives > 0 ? COLD_READ : ''}`;
-  const waiting = unsealed > 0 ? `, ${unsealed} more wait for their seal` : '';
-  if (valid) {
-    const told = `${checkpoints} published ${checkpoints === 1 ? 'checkpoint agrees' : 'checkpoints agree'}`;
-    return `Sound: ${checked} entries${cold}${waiting}; ${told}. Head ${head.hash.toString('hex')}.`;
-  }
-  const place = firstInvalidSeq === null ? '' : ` at entry ${firstInvalidSeq}`;
-  return `NOT SOUND: ${reason}${place}. ${checked} entries before it are as they were written${cold}${waiting}.`;
-}
-
-const COLD_READ = ' (read from the folders of --archive, where these have them)';

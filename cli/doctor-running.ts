@@ -11,6 +11,7 @@ const MAIL_LATE_SECONDS = 60;
 /** They run weekly and hourly; so much later somebody should look. */
 const DRILL_OVERDUE_HOURS = 8 * 24;
 const VERIFICATION_OVERDUE_HOURS = 3;
+const FULL_VERIFICATION_OVERDUE_HOURS = 27;
 const CHECKPOINT_OVERDUE_HOURS = 2;
 
 interface Ages {
@@ -20,7 +21,9 @@ interface Ages {
   failed_letters: number;
   backup_hours: number | null;
   drill_hours: number | null;
+  /** Since the log was verified to its end, and since all of it was. */
   verification_hours: number | null;
+  full_verification_hours: number | null;
   broken_log: boolean;
   critical: number;
 }
@@ -63,9 +66,12 @@ const AGES = `
          (select (extract(epoch from clock_timestamp() - max(finished_at)) / h)::float8 from restore_drill
            where status = 'succeeded') as drill_hours,
          (select (extract(epoch from clock_timestamp() - max(finished_at)) / h)::float8 from audit_verification
-           where status = 'valid') as verification_hours,
-         (select coalesce((select status = 'invalid' from audit_verification
-           where status in ('valid', 'invalid') order by finished_at desc limit 1), false)) as broken_log,
+           where status = 'valid' and mode <> 'range') as verification_hours,
+         (select (extract(epoch from clock_timestamp() - max(finished_at)) / h)::float8 from audit_verification
+           where status = 'valid' and mode = 'full') as full_verification_hours,
+         (select exists (select from audit_verification i where i.status = 'invalid'
+           and not exists (select from audit_verification v where v.status = 'valid' and v.mode <> 'range'
+             and coalesce(v.started_at, v.requested_at) > i.finished_at))) as broken_log,
          (select count(*)::int from incident where severity = 'critical' and status <> 'resolved') as critical
     from hours`;
 
@@ -104,7 +110,11 @@ function stateOf(ages: Ages & { checkpoints: CheckpointHealth }, config: Config,
   ];
 }
 
-function verificationOf({ broken_log: isBroken, verification_hours: hours }: Ages): Outcome {
+function verificationOf({
+  broken_log: isBroken,
+  verification_hours: hours,
+  full_verification_hours: fullHours,
+}: Ages): Outcome {
   if (isBroken)
     return fail(
       'The last verification found it changed',
@@ -113,6 +123,10 @@ function verificationOf({ broken_log: isBroken, verification_hours: hours }: Age
   if (hours === null) return warn('Never', 'It runs every hour; now: `tradeguard audit verify`.');
   if (hours > VERIFICATION_OVERDUE_HOURS)
     return warn(`${hours.toFixed(1)} hours ago`, 'It runs every hour: see the schedule and the worker.');
+  if (fullHours === null || fullHours > FULL_VERIFICATION_OVERDUE_HOURS) {
+    const ago = fullHours === null ? 'never' : `${fullHours.toFixed(1)} hours ago`;
+    return warn(`The whole log: ${ago}`, 'It is verified once a day: see the worker; now: `tradeguard audit verify`.');
+  }
   return ok(`${hours.toFixed(1)} hours ago`);
 }
 

@@ -155,7 +155,7 @@ function createTreeReader(tx: Tx, size: number) {
       if (Number(last?.max ?? -1) < missing) throw new DomainError('tree_behind', TREE_BEHIND);
     }
     const place = level === 0 ? `the seal of entry ${missing}` : `node ${missing} at level ${level} of its tree`;
-    throw new DomainError('log_damaged', `The audit log is damaged: ${place} is missing. Verify it.`);
+    throw damaged(place);
   }
 
   async function subtree({ level, index }: Subtree): Promise<Buffer> {
@@ -174,6 +174,9 @@ function createTreeReader(tx: Tx, size: number) {
 
   return { hashesOf, hashOf: async (range: LeafRange): Promise<Buffer> => foldSubtrees(await hashesOf(range)) };
 }
+
+const damaged = (place: string): DomainError =>
+  new DomainError('log_damaged', `The audit log is damaged: ${place} is missing. Verify it.`);
 
 const TREE_BEHIND = 'The tree of the audit log is still being made. Try again in a minute.';
 
@@ -195,13 +198,16 @@ export async function compactRangeAt(tx: Tx, size: number): Promise<Buffer[]> {
   return createTreeReader(tx, size).hashesOf({ begin: 0, end: size });
 }
 
-/** The chain hash of the last of the first `size` entries; the genesis for none. @throws DomainError `not_found` */
+/** The chain hash of the last of the first `size` entries; the genesis for none. @throws DomainError `not_found` or `log_damaged` */
 export async function headAt(tx: Tx, size: number): Promise<Buffer> {
   const found =
     size === 0
       ? await row<{ origin: string }>(tx, 'select origin from audit_log_origin')
       : await row<{ hash: Buffer }>(tx, 'select hash from audit_seal where seq = $1', [size - 1]);
-  if (found === undefined) throw new DomainError('not_found', `The audit log has no ${size} sealed entries.`);
+  if (found === undefined) {
+    await assertSealed(tx, size);
+    throw damaged(`the seal of entry ${size - 1}`);
+  }
   return 'hash' in found ? found.hash : genesisHash(found.origin);
 }
 

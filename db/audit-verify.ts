@@ -1,13 +1,13 @@
 import type { KeyObject } from 'node:crypto';
-import { isDomainError } from '../domain/errors.ts';
+import type { VerificationMode } from '../domain/audit-scope.ts';
 import type { ChainHead } from '../security/audit-chain.ts';
-import type { Checkpoint } from '../security/checkpoint.ts';
-import { type CompactRange, createCompactRange } from '../security/merkle.ts';
 import type { ArchiveFolder } from './archive-lines.ts';
 import { createRangeCheck, type Fault, type RangeResult, rangeOf, rangeWidth } from './audit-check.ts';
 import { type CheckPool, openCheckHere, openCheckThreads } from './audit-check-pool.ts';
 import { type Attack, type Diagnosis, diagnose } from './audit-diagnosis.ts';
-import { compactRangeAt, firstWrongNode, headAt, sealedSize } from './audit-tree.ts';
+import { agrees, type Evidence, evidenceOf, type PublishedEvidence } from './audit-evidence.ts';
+import { type Part, startOf } from './audit-start.ts';
+import { firstWrongNode, headAt, sealedSize } from './audit-tree.ts';
 import { watchColdStorage } from './cold-check.ts';
 import { COLD_RECORDS, type ColdRecord, type IsGenuine, newestOf } from './cold-storage.ts';
 import type { Database } from './orm.ts';
@@ -21,6 +21,10 @@ const PENDING_CHECKED = 2_000;
 
 export interface Verification {
   valid: boolean;
+  /** What the run went through: the entries `from` to `to` - 1. A run that was to go on and could not is `full`. */
+  mode: VerificationMode;
+  from: number;
+  to: number;
   /** Sealed entries that were found sound, from the first of the run on. */
   checked: number;
   /** Entries that wait for their seal. */
@@ -36,31 +40,23 @@ export interface Verification {
   archived: number;
 }
 
-/** What was published outside the database, opened and in the order of sizes. */
-export interface PublishedEvidence {
-  /** Those that bind the log as it is now. */
-  checkpoints: readonly Checkpoint[];
-  /** One of them that is not what it should be. */
-  fault: 'foreign_checkpoint' | 'checkpoint_forged' | null;
-  /** Tells what a log that is shorter than a checkpoint, or other than it says, has been through. */
-  nameOf(checkpoint: Checkpoint, size: number): Promise<Attack>;
-}
-
-export interface VerifyOptions {
-  /** Goes on behind what an interrupted run has checked already. */
-  after?: ChainHead;
-  /** Entries from this sequence number on, and up to the other, exclusive. Everything where they are left out. */
-  from?: number;
-  to?: number;
+export interface VerifyOptions extends Part {
   published?: PublishedEvidence;
   /** Texts of months in cold storage, to be recomputed as well. Without them their seals and their leaves are checked. */
   archives?: readonly ArchiveFolder[];
   /** Threads for a long log; one where it is left out. */
   threads?: number;
-  /** Called after every range of one to thirty thousand entries. `total` is where the run will end. */
-  onProgress?: (progress: { head: ChainHead; total: number }) => void | Promise<void>;
+  /** Called after every range of one to thirty thousand entries. The run began at `from`; `total` is where it will end. */
+  onProgress?: (progress: VerificationProgress) => void | Promise<void>;
   /** Ends the run between two ranges with the signal's reason. */
   signal?: AbortSignal;
+}
+
+export interface VerificationProgress {
+  head: ChainHead;
+  mode: VerificationMode;
+  from: number;
+  total: number;
 }
 
 /**
@@ -74,21 +70,27 @@ export function createAuditVerifier({ db, auditKeys }: { db: Database; auditKeys
   async function verify(options: VerifyOptions = {}): Promise<Verification> {
     const { onProgress, signal, published, threads = 1 } = options;
     // Evidence first: the log is at least as long as what was known of it before.
-    const evidence = await evidenceOf(published);
+    const evidence = await evidenceOf(db, published);
     const sealed = await sealedSize(db.fork());
     const total = Math.min(sealed, options.to ?? sealed);
-    const isWhole = options.to === undefined;
-    const begin = await startOf(options, total);
-    const within = evidence.filter(({ size }) => size > begin.size && size <= total);
-    // What an interrupted run had checked counts as checked.
-    const first = options.after === undefined ? begin.size : 0;
-    let { head } = begin;
-    let confirmed = begin.size;
     const cold = await watchColdStorage(db, isGenuine, options.archives ?? []);
+    const begin = await startOf({ db, auditKeys, around: cold.around }, options, total, evidence);
+    const { mode, from } = begin;
+    const within = evidence.filter(({ size }) => size > begin.size && size <= total);
+    let { head } = begin;
+    // Up to here the log was held against what was published.
+    let confirmed = head;
+    const checked = () => Math.max(0, head.seq + 1 - from);
+    const held = () =>
+      evidence.filter(
+        ({ size, root }) =>
+          root !== null && size <= confirmed.seq + 1 && (mode === 'incremental' ? size >= from : size > from),
+      ).length;
+    const extent = { mode, from, to: Math.max(from, total, options.to ?? 0) };
     const invalid = async ({ seq, reason }: { seq: number | null; reason: Attack }): Promise<Verification> => ({
-      ...{ valid: false, checked: head.seq + 1 - first, unsealed: (await countUnsealed(db, isGenuine)).count },
-      ...{ firstInvalidSeq: seq, reason, head, checkpoints: within.filter(({ size }) => size <= confirmed).length },
-      archived: await cold.count({ from: first, to: head.seq + 1 }),
+      ...{ valid: false, ...extent, checked: checked(), unsealed: (await countUnsealed(db, isGenuine)).count },
+      ...{ firstInvalidSeq: seq, reason, head, checkpoints: held() },
+      archived: await cold.count({ from, to: head.seq + 1 }),
     });
 
     if (options.after !== undefined && options.after.seq >= sealed) {
@@ -99,31 +101,40 @@ export function createAuditVerifier({ db, auditKeys }: { db: Database; auditKeys
     const pool = cold.around(await poolFor(total - begin.size, threads));
     try {
       for await (const result of inOrder(pool, { begin: begin.size, total, sizes: within.map(({ size }) => size) })) {
+        // The link from what lies before a range is not looked at where that is not sound itself.
+        if (head.hash.length === 0 && result.firstPrev !== null) {
+          head = { seq: head.seq, hash: Buffer.from(result.firstPrev) };
+          confirmed = head;
+        }
         const fault = faultAt(result, head);
         const isLinked = fault === null || fault.seq > result.from;
         for (const point of isLinked ? result.points : []) {
           const wrong = within.find((one) => one.size === point.size && !agrees(one, point, begin.tree));
           if (wrong !== undefined) {
-            head = { seq: confirmed - 1, hash: await headAt(db.fork(), confirmed) };
-            return invalid(await rewritten(wrong, sealed, confirmed));
+            head = confirmed;
+            return invalid(await rewritten(wrong, sealed, confirmed.seq + 1));
           }
-          confirmed = point.size;
+          confirmed = { seq: point.size - 1, hash: Buffer.from(point.head) };
         }
         if (isLinked && result.last !== null) {
-          begin.tree.append(rangeOf(result));
+          begin.tree?.append(rangeOf(result));
           head = { seq: result.from + result.checked - 1, hash: Buffer.from(result.last) };
         }
         if (fault !== null) return invalid(await diagnose(db.fork(), fault));
-        await onProgress?.({ head, total });
+        await onProgress?.({ head, mode, from, total });
         signal?.throwIfAborted();
       }
     } finally {
       await pool.close();
     }
-    if (isWhole) {
+    if (options.to === undefined) {
       const longer = evidence.find(({ size }) => size > sealed);
       if (longer !== undefined) return invalid({ seq: sealed, reason: await longer.nameOf(sealed) });
-      const rest = await verifyRest();
+    }
+    // Whoever asked had seen that the log is that long.
+    if (sealed < (options.to ?? from)) return invalid({ seq: sealed, reason: 'tail_truncated' });
+    if (mode !== 'range') {
+      const rest = await verifyRest(from);
       if (rest !== null) return invalid(rest);
     }
     if (published?.fault) return invalid({ seq: null, reason: published.fault });
@@ -131,23 +142,9 @@ export function createAuditVerifier({ db, auditKeys }: { db: Database; auditKeys
     if (damaged !== undefined) return invalid({ seq: damaged.damagedFrom, reason: 'archive_changed' });
     const { count: unsealed } = await countUnsealed(db, isGenuine);
     return {
-      ...{ valid: true, checked: head.seq + 1 - first, unsealed, firstInvalidSeq: null, reason: null },
-      ...{ head, checkpoints: within.length, archived: await cold.count({ from: first, to: head.seq + 1 }) },
+      ...{ valid: true, ...extent, checked: checked(), unsealed, firstInvalidSeq: null, reason: null },
+      ...{ head, checkpoints: held(), archived: await cold.count({ from, to: head.seq + 1 }) },
     };
-  }
-
-  /** From where on is checked, and what the tree before it is. */
-  async function startOf({ after, from }: VerifyOptions, total: number) {
-    const size = Math.min(after === undefined ? (from ?? 0) : after.seq + 1, total);
-    try {
-      const head = after ?? { seq: size - 1, hash: await headAt(db.fork(), size) };
-      const hashes = await compactRangeAt(db.fork(), size);
-      return { size, head, tree: createCompactRange({ end: size, hashes }) };
-    } catch (error) {
-      // The tree of an old log is still being made, or the log does not reach that far any more.
-      if (!isDomainError(error) || size === 0) throw error;
-      return { size: 0, head: { seq: -1, hash: await headAt(db.fork(), 0) }, tree: createCompactRange() };
-    }
   }
 
   function poolFor(entries: number, threads: number): Promise<CheckPool> | CheckPool {
@@ -170,22 +167,10 @@ export function createAuditVerifier({ db, auditKeys }: { db: Database; auditKeys
     return { seq: Number(late.seq), reason: reason === 'restored_without_tail' ? reason : 'tail_rewritten' };
   }
 
-  /** Everything that binds, the shortest first: what was published, and what an earlier verification found. */
-  async function evidenceOf(published: PublishedEvidence | undefined): Promise<Evidence[]> {
-    const memory = await lastSoundHead(db);
-    const found: Evidence[] = memory === null ? [] : [memory];
-    if (published !== undefined) {
-      for (const checkpoint of published.checkpoints) {
-        const { size, head, root, time } = checkpoint;
-        found.push({ size, head, root, time, nameOf: (sealed) => published.nameOf(checkpoint, sealed) });
-      }
-    }
-    return found.sort((a, b) => a.size - b.size);
-  }
-
   /** What the walk along the seals cannot see: entries with two seals or none, and the upper levels of the tree. */
-  async function verifyRest(): Promise<{ seq: number | null; reason: Attack } | null> {
-    const twice = await row<{ seq: string }>(db.fork(), SEALED_TWICE);
+  async function verifyRest(from: number): Promise<{ seq: number | null; reason: Attack } | null> {
+    // Two seals below a checkpoint would be in its tree twice.
+    const twice = await row<{ seq: string }>(db.fork(), from === 0 ? SEALED_TWICE : SEALED_AGAIN, from ? [from] : []);
     if (twice !== undefined) return { seq: Number(twice.seq), reason: 'sealed_twice' };
     const unsealed = await countUnsealed(db, isGenuine);
     if (unsealed.count > unsealed.pending && unsealed.pending < PENDING_LIMIT) {
@@ -207,32 +192,11 @@ export function createAuditVerifier({ db, auditKeys }: { db: Database; auditKeys
 
 export type AuditVerifier = ReturnType<typeof createAuditVerifier>;
 
-/** What the log was at one size, by somebody's word: a published checkpoint, or an earlier verification. */
-interface Evidence {
-  size: number;
-  head: Buffer;
-  /** An earlier verification noted none. */
-  root: Buffer | null;
-  /** PostgreSQL reads it. */
-  time: string;
-  /** What a log of that many sealed entries that does not agree with it has been through. */
-  nameOf(sealed: number): Promise<Attack>;
-}
-
 /** The first thing that is wrong in a range, its link to the range before included. */
 function faultAt(result: RangeResult, head: ChainHead): Fault | null {
   const isLinked = result.firstPrev === null || head.hash.equals(result.firstPrev);
   const isFirst = result.fault !== null && result.fault.seq === result.from && result.fault.symptom !== 'tree_node';
   return isLinked || isFirst ? result.fault : { seq: result.from, symptom: 'link' };
-}
-
-/** @param tree of everything before the range that the point lies in */
-function agrees(evidence: Evidence, point: RangeResult['points'][number], tree: CompactRange): boolean {
-  if (!evidence.head.equals(point.head)) return false;
-  if (evidence.root === null) return true;
-  const grown = createCompactRange({ end: tree.end(), hashes: tree.hashes() });
-  grown.append({ begin: tree.end(), end: point.size, hashes: point.subtrees });
-  return grown.root().equals(evidence.root);
 }
 
 /** Results in the order of their ranges, with the next ones under way. */
@@ -259,19 +223,6 @@ async function* inOrder(
   }
 }
 
-/** The longest chain that was ever found sound: a shorter or another one since then is a fault. */
-async function lastSoundHead(db: Database): Promise<Evidence | null> {
-  const found = await row<{ checked: string; head_hash: Buffer; at: string }>(
-    db.fork(),
-    `select checked, head_hash, coalesce(started_at, requested_at) as at from audit_verification where status = 'valid' and checked > 0
-      order by checked desc limit 1`,
-  );
-  if (found === undefined) return null;
-  const size = Number(found.checked);
-  const nameOf = async (sealed: number): Promise<Attack> => (sealed < size ? 'tail_truncated' : 'history_rewritten');
-  return { size, head: found.head_hash, root: null, time: found.at, nameOf };
-}
-
 /** All counts come from one snapshot, so appends, seals and months that are taken out meanwhile cannot make them disagree. */
 async function countUnsealed(db: Database, isGenuine: IsGenuine): Promise<{ count: number; pending: number }> {
   const found = await oneRow<{ entries: string; seals: string; pending: string; records: ColdRecord[] }>(
@@ -286,3 +237,8 @@ async function countUnsealed(db: Database, isGenuine: IsGenuine): Promise<{ coun
 const SEALED_TWICE = `
   select min(seq) as seq from (
     select max(seq) as seq from audit_seal group by entry_id having count(*) > 1) as twice having count(*) > 0`;
+
+const SEALED_AGAIN = `
+  select min(s.seq) as seq from audit_seal s
+   where s.seq >= $1 and exists (select from audit_seal t where t.entry_id = s.entry_id and t.seq < s.seq)
+  having count(*) > 0`;

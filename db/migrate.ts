@@ -25,6 +25,7 @@ import { AuditTree } from './migrations/0021-audit-tree.ts';
 import { AuditCheckpoint } from './migrations/0022-audit-checkpoint.ts';
 import { SubjectKey } from './migrations/0023-subject-key.ts';
 import { AuditArchive } from './migrations/0024-audit-archive.ts';
+import { AuditVerificationScope } from './migrations/0025-audit-verification-scope.ts';
 import { run } from './sql.ts';
 
 const migrations = [
@@ -52,6 +53,7 @@ const migrations = [
   AuditCheckpoint,
   SubjectKey,
   AuditArchive,
+  AuditVerificationScope,
 ].map((migration) => ({
   name: new migration(undefined as never, undefined as never).name ?? migration.name,
   class: migration,

@@ -110,6 +110,7 @@ export const ERROR_MEANINGS = {
   rate_unavailable: 'unprocessable',
   rate_moved: 'unprocessable',
   limit_exceeded: 'unprocessable',
+  range_beyond_log: 'unprocessable',
   password_breached: 'unprocessable',
   // What may work later
   rate_limited: 'rate_limited',

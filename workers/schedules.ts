@@ -9,6 +9,7 @@ import type { Duration } from '@temporalio/common';
 import { daysWithoutHour } from '../domain/backup-calendar.ts';
 import {
   type AuditCheckpointInput,
+  type AuditVerificationInput,
   type BackupInput,
   type DeviceCleanUpInput,
   type KeyRotationInput,
@@ -83,6 +84,7 @@ function schedulesOf({ prefix, queues, backupTimeZone: timezone = 'UTC' }: Sched
     interval: '1 minute' | '5 minutes' | '1 hour',
     args: unknown[] = [],
   ) => scheduled(name, workflowType, { intervals: [{ every: interval }] }, interval, args);
+  const verification: AuditVerificationInput = { scope: { mode: 'daily' } };
   const checkpoint: AuditCheckpointInput = { trigger: 'schedule' };
   const backup: BackupInput = { backupId: null, trigger: 'schedule', requestedBy: null, queues };
   const drill: RestoreDrillInput = { ...backup, drillId: null };
@@ -99,7 +101,7 @@ function schedulesOf({ prefix, queues, backupTimeZone: timezone = 'UTC' }: Sched
     every('nonces', 'nonceMaintenance', '5 minutes'),
     every('alerts', 'alerts', '1 minute'),
     every('breaker', 'breaker', '1 minute'),
-    every('audit-verification', 'auditVerification', '1 hour'),
+    every('audit-verification', 'auditVerification', '1 hour', [verification]),
     every('audit-checkpoint', 'auditCheckpoint', '1 hour', [checkpoint]),
     every('population', 'population', '1 hour'),
     scheduled('device-clean-up', 'deviceCleanUp', everyDay, '1 day', [cleanUp]),

@@ -30,11 +30,11 @@ export async function auditVerification(input?: AuditVerificationInput): Promise
   const verificationId = input?.verificationId ?? uuid4();
   setCurrentDetails(`verification ${verificationId} runs`);
   try {
-    const outcome = await verifyAuditLog(verificationId);
+    const outcome = await verifyAuditLog(verificationId, input?.scope);
     setCurrentDetails(
       outcome.status === 'invalid'
         ? `NOT SOUND: ${outcome.reason}, first at entry ${outcome.firstInvalidSeq ?? 'unknown'}`
-        : `${outcome.status}: ${outcome.checked} entries`,
+        : `${outcome.status}: ${outcome.checked} entries from ${outcome.from ?? 0} on`,
     );
     const { taskQueue } = workflowInfo();
     await startFollowUps(outcome, { queues: { decisions: taskQueue, background: taskQueue }, userTag: 'system' });

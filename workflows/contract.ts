@@ -3,6 +3,7 @@
  * workers, the tests and the workflows themselves import this one file, so a name is spelled once.
  */
 import { defineSignal, defineUpdate } from '@temporalio/workflow';
+import type { VerificationScope } from '../domain/audit-scope.ts';
 import type { BackupErrorCode, BackupTrigger } from '../domain/backup.ts';
 import type { Severity } from '../domain/incident.ts';
 import type { FactorMethod } from '../domain/login.ts';
@@ -291,18 +292,24 @@ export const restrictionRecover = defineSignal('recover');
 
 /** Names the row that the API wrote; the schedule starts without one. */
 export interface AuditVerificationInput {
-  verificationId: string;
+  /** Of the row that the API wrote; absent in a run by the clock, which makes one. */
+  verificationId?: string;
+  /** Everything where it is left out, as in runs from before there was a choice. */
+  scope?: AuditVerificationScope;
 }
+
+/** `daily`: what is new since the last one, and everything once a day. */
+export type AuditVerificationScope = VerificationScope | { mode: 'daily' };
 
 export interface AuditCheckpointInput {
   trigger: 'schedule' | 'request';
 }
 
-/** `name`: of the published checkpoint that counts, or that the log contradicts. */
+/** `name`: of the published checkpoint that counts, or that the log contradicts; null where the log itself is damaged. */
 export type AuditCheckpointResult =
   | { status: 'published'; name: string }
   | { status: 'unchanged'; name: string | null }
-  | { status: 'refused'; name: string; reason: string };
+  | { status: 'refused'; name: string | null; reason: string };
 
 // --- back-test ------------------------------------------------------------------------------------------------------
 

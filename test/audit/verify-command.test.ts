@@ -3,14 +3,14 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createLog, type Log } from './log-fixture.ts';
+import { createPublishedLog, type PublishedLog } from './checkpoint-fixture.ts';
 
 const PROGRAM = join(import.meta.dirname, '../../cli/tradeguard.ts');
 
 describe('tradeguard audit verify', () => {
-  let log: Log;
+  let log: PublishedLog;
   beforeAll(async () => {
-    log = await createLog();
+    log = await createPublishedLog();
     await log.append('a', 'b', 'c', 'd');
     await log.seal();
   });
@@ -21,6 +21,7 @@ describe('tradeguard audit verify', () => {
       env: {
         PATH: process.env.PATH,
         DATABASE_URL: log.url,
+        AUDIT_CHECKPOINT_DIR: log.folder,
         AUDIT_KEY: log.auditKey.export().toString('base64'),
         SESSION_SECRET: randomBytes(32).toString('base64'),
         ENCRYPTION_KEY: randomBytes(32).toString('base64'),
@@ -44,6 +45,50 @@ describe('tradeguard audit verify', () => {
     expect(output).toMatch(/^Sound: 4 entries; 0 published checkpoints agree\. Head [0-9a-f]{64}\.\n$/);
     expect(code).toBe(0);
     expect(await log.seal()).toBe(1);
+  });
+
+  it('verifies a range, and says which', async () => {
+    const { code, output, progress } = await run('--from', '1', '--to', '3', '--threads', '2');
+    expect(progress).toContain('2 of 2 entries');
+    expect(output).toMatch(/^Sound: 2 entries \(1 to 2\)/);
+    expect(code).toBe(0);
+    expect(JSON.parse((await run('--json', '--from', '1')).output)).toMatchObject({
+      ...{ valid: true, mode: 'range', from: 1, to: 5, checked: 4 },
+    });
+  });
+
+  it('goes on from a checkpoint that an earlier run covered, or says that there is none', async () => {
+    const first = await run('--incremental');
+    expect(first.output).toMatch(/everything was verified\.\n$/);
+    expect(first.code).toBe(0);
+    await log.seal();
+    expect(await log.publisher.publish({ trigger: 'schedule' })).toMatchObject({ status: 'published' });
+    expect(JSON.parse((await run('--json', '--incremental')).output)).toMatchObject({
+      valid: true,
+      mode: 'full',
+      from: 0,
+    });
+    const { output } = await run('--json', '--incremental');
+    const result = JSON.parse(output);
+    expect(result).toMatchObject({ valid: true, mode: 'incremental', to: result.from, checked: 0, checkpoints: 1 });
+  });
+
+  it.each([
+    [['--incremental', '--from', '0'], '--incremental finds its own start'],
+    [['--incremental', '--to', '3'], '--incremental finds its own start'],
+    [['--from', '3', '--to', '3'], '--to is the entry behind the last one'],
+    [['--to', '0'], '--to is the entry behind the last one'],
+    [['--from', '-1'], 'Write the number of an entry'],
+    [['--to', 'x'], 'Write the number of an entry'],
+    [['--threads', '0'], 'Write a number from 1 to 99'],
+    [['--to', '9999'], /The log has \d+ sealed entries/],
+    [['--from', '9999'], /The log has \d+ sealed entries/],
+  ])('refuses %s in a sentence', async (args, sentence) => {
+    const { code, output, progress } = await run(...args);
+    expect(progress).toMatch(sentence);
+    expect(progress).not.toContain('    at ');
+    expect(output).toBe('');
+    expect(code).toBe(1);
   });
 
   it('[A3] ends with 1 for a tampered log and names the first bad entry', async () => {

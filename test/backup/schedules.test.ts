@@ -104,6 +104,14 @@ describe('[B1] the nightly backup', () => {
   });
 });
 
+it('[A3] the audit log is verified every hour, and the run decides whether everything is due', async () => {
+  const prefix = await schedule('UTC');
+  const verification = temporal.client.schedule.getHandle(`${prefix}-audit-verification`);
+  const { action, spec } = await verification.describe();
+  expect(spec.intervals).toMatchObject([{ every: 3_600_000 }]);
+  expect(action).toMatchObject({ workflowType: 'auditVerification', args: [{ scope: { mode: 'daily' } }] });
+});
+
 describe('days without an hour', () => {
   const names = (zone: string, hour: number, from: string, years: number) =>
     daysWithoutHour(zone, hour, Date.parse(from), years).map(({ year, month, day }) => [year, month, day].join('-'));

@@ -111,6 +111,39 @@ describe('[O6] [G3] tradeguard doctor', () => {
     expect((await examine(healthy)).byId('audit-rights')).toMatchObject({ state: 'ok' });
   });
 
+  it('asks for a verification to the end of the log, and for one of all of it; a part makes up for no fault', async () => {
+    const tx = () => stack.ownerDb.fork();
+    const verified = (status: string, mode: string, startedAgo: number, endedAgo: number) =>
+      run(
+        tx(),
+        `insert into audit_verification (id, status, mode, reason, checked, started_at, finished_at)
+         values (gen_random_uuid(), $1, $2, case when $1 = 'invalid' then 'entry_changed' end, 0,
+                 clock_timestamp() - $3 * interval '1 hour', clock_timestamp() - $4 * interval '1 hour')`,
+        [status, mode, startedAgo, endedAgo],
+      );
+    const finding = async () => (await examine(healthy)).byId('audit-verification');
+    await run(tx(), 'delete from audit_verification');
+    await verified('valid', 'range', 0.2, 0.1);
+    expect(await finding()).toMatchObject({ state: 'warn', detail: 'Never' });
+    await verified('valid', 'incremental', 1.1, 1);
+    expect(await finding()).toMatchObject({ state: 'warn', detail: 'The whole log: never' });
+    await verified('valid', 'full', 28.1, 28);
+    expect(await finding()).toMatchObject({ state: 'warn', detail: 'The whole log: 28.0 hours ago' });
+    await verified('valid', 'full', 2.1, 2);
+    expect(await finding()).toMatchObject({ state: 'ok', detail: '1.0 hours ago' });
+    await verified('invalid', 'range', 0.9, 0.8);
+    const broken = { state: 'fail', detail: 'The last verification found it changed' };
+    expect(await finding()).toMatchObject(broken);
+    await verified('valid', 'range', 0.7, 0.6);
+    expect(await finding()).toMatchObject(broken);
+    // It may have passed the place before it was changed.
+    await verified('valid', 'full', 0.85, 0.5);
+    expect(await finding()).toMatchObject(broken);
+    await verified('valid', 'incremental', 0.4, 0.3);
+    expect(await finding()).toMatchObject({ state: 'ok', detail: '0.3 hours ago' });
+    await run(tx(), 'delete from audit_verification');
+  }, 60_000);
+
   it('names migrations that are missing, and those of a newer version', async () => {
     const owner = stack.ownerDb.fork();
     await run(owner, `update schema_migration set name = '9999-later' where name = '0008-limits'`);

@@ -10,9 +10,13 @@ type History = proto.temporal.api.history.v1.IHistory;
 
 /**
  * Histories that an earlier version of the program left: with runs like these in flight it is replaced. Recorded (as the
- * protocol buffers that the server answers with) before holds had reminders and appeals.
+ * protocol buffers that the server answers with) before holds had reminders and appeals, and before a verification of the
+ * audit log was told what to go through.
  */
-const HISTORIES = ['transaction-held', 'transaction-hold-expired', 'transaction-confirmed-and-rejected'];
+const HISTORIES = [
+  ...['transaction-held', 'transaction-hold-expired', 'transaction-confirmed-and-rejected'],
+  ...['audit-verification-scheduled', 'audit-verification-invalid', 'audit-verification-cancelled'],
+];
 
 function stored(name: string): History {
   const bytes = readFileSync(join(import.meta.dirname, 'histories', `${name}.binpb`));
