@@ -1,37 +1,37 @@
 import { createHash, type KeyObject } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
-import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import type { AuditLog } from '../db/audit.ts';
 import { connectForAudit } from '../db/audit-connection.ts';
-import { type SealedRow, sealedRows } from '../db/audit-rows.ts';
+import { sealedRows } from '../db/audit-rows.ts';
 import { auditOrigin } from '../db/audit-search.ts';
 import { compactRangeAt, headAt, sealedSize } from '../db/audit-tree.ts';
 import { createAuditVerifier, type Verification } from '../db/audit-verify.ts';
 import type { Database } from '../db/orm.ts';
 import { rows } from '../db/sql.ts';
-import { canonicalJson } from '../security/canonical-json.ts';
 import { createCompactRange } from '../security/merkle.ts';
 import { createHmacCheck } from '../security/sha256.ts';
-import { signNote, verifierKeyOf } from '../security/signed-note.ts';
 import { readPublished } from './checkpoint-places.ts';
 import type { CheckpointPublisher } from './checkpoint-publisher.ts';
+import {
+  assertEmpty,
+  ExportError,
+  findingOf,
+  lineOf,
+  MAX_PENDING,
+  PIECE_LINES,
+  PRIVATE_FILE,
+  PRIVATE_FOLDER,
+  signedManifest,
+  store,
+} from './export-files.ts';
 
 /** Lines of a file; files begin at multiples of it. */
 const FILE_LINES = 65_536;
-/** Lines that are compressed in one piece. */
-const PIECE_LINES = 256;
-const MAX_PENDING = 1_000;
-/** For the auditor who is given the folder, and nobody else of the machine. */
-const [PRIVATE_FILE, PRIVATE_FOLDER] = [0o600, 0o700];
-
-/** The folder cannot be written to as asked. The message says what to do. */
-export class ExportError extends Error {
-  override readonly name = 'ExportError';
-}
 
 export interface ExportRequest {
   /** Folder that is made. */
@@ -106,21 +106,14 @@ export function createAuditExport(deps: {
       });
       const checkpoints = await writeCheckpoints(join(unfinished, 'checkpoints'), signal);
       const origin = await auditOrigin(db.fork());
-      const manifest = canonicalJson({
-        ...{ v: 1, kind: 'export', origin, createdAt: microsecondsNow(), from, to, logSize, ...written },
-        eras: await eras(),
-        verification: findingOf(verification),
-        pending: await pendingEntries(),
-      });
-      const manifestSha256 = createHash('sha256').update(`${manifest}\n`).digest('hex');
-      await store(join(unfinished, 'manifest.json'), `${manifest}\n`);
-      const statement = `tradeguard-export/v1\n${origin}\n${manifestSha256}\n`;
-      await store(
-        join(unfinished, 'manifest.note'),
-        signNote(statement, { name: origin, privateKey: signer.privateKey }),
+      const { sha256: manifestSha256, files } = signedManifest(
+        {
+          ...{ kind: 'export', from, to, logSize, ...written, eras: await eras() },
+          ...{ verification: findingOf(verification), pending: await pendingEntries() },
+        },
+        { origin, signer },
       );
-      const keys = signer.verifiers(origin).map(({ name, publicKey }) => verifierKeyOf(name, publicKey));
-      await store(join(unfinished, 'keys.txt'), keys.map((key) => `${key}\n`).join(''));
+      for (const [name, text] of Object.entries(files)) await store(join(unfinished, name), text);
       // Whoever takes entries out of the log is in it, before he has them.
       await record({ from, to, verification, manifestSha256, origin });
       await rename(unfinished, dir);
@@ -226,16 +219,6 @@ export function createAuditExport(deps: {
 }
 
 const MICROSECONDS = 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"';
-const microsecondsNow = () => new Date().toISOString().replace('Z', '000Z');
-
-async function assertEmpty(dir: string): Promise<void> {
-  const there = await readdir(dir).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return [];
-    throw new ExportError(`${dir} is no folder that can be written: name one that does not exist yet.`);
-  });
-  if (there.length > 0) throw new ExportError(`${dir} has something in it: name a folder that does not exist yet.`);
-  await rm(dir, { recursive: true, force: true });
-}
 
 function rangeOf({ from = 0, to }: ExportRequest, logSize: number): { from: number; to: number } {
   const end = to ?? logSize;
@@ -243,25 +226,6 @@ function rangeOf({ from = 0, to }: ExportRequest, logSize: number): { from: numb
     throw new ExportError(`The log has the entries 0 to ${logSize - 1}: write --from and --to (exclusive) within it.`);
   }
   return { from, to: end };
-}
-
-function findingOf({ valid, checked, firstInvalidSeq, reason }: Verification) {
-  return { valid, checked, firstInvalidSeq, reason, macs: true };
-}
-
-/** The members in the order of the format, one object a line. */
-function lineOf(row: SealedRow): string {
-  const { stored } = row;
-  const isThere = row.entry !== null;
-  const line = {
-    ...{ seq: row.seq, entry: row.entry, prevHash: row.prevHash.toString('hex'), hash: row.hash.toString('hex') },
-    leafHash: row.leafHash.toString('hex'),
-    entryHmac: row.entryHmac?.toString('hex') ?? null,
-    ...{ id: row.entryId, n: row.n, era: Number(row.era), xid: row.xid, sealedAt: row.sealedAt, horizon: row.horizon },
-    sealHmac: row.sealMac.toString('hex'),
-    columns: isThere ? stored : null,
-  };
-  return `${JSON.stringify(line)}\n`;
 }
 
 async function writeCompressed(path: string, lines: AsyncIterable<string>): Promise<{ bytes: number; sha256: string }> {
@@ -280,8 +244,4 @@ async function writeCompressed(path: string, lines: AsyncIterable<string>): Prom
     createWriteStream(path, { mode: PRIVATE_FILE, flush: true }),
   );
   return { bytes, sha256: digest.digest('hex') };
-}
-
-async function store(path: string, text: string): Promise<void> {
-  await writeFile(path, text, { mode: PRIVATE_FILE, flush: true });
 }

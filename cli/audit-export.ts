@@ -27,7 +27,10 @@ export function registerAuditExport(audit: Command): void {
 }
 
 async function run(flags: Flags, { db, audit, auditKey, publisher, tell }: AuditTools): Promise<void> {
-  const { createAuditExport, ExportError } = await import('../activities/audit-export.ts');
+  const [{ createAuditExport }, { ExportError }] = await Promise.all([
+    import('../activities/audit-export.ts'),
+    import('../activities/export-files.ts'),
+  ]);
   const stop = new AbortController();
   const onSignal = () => stop.abort(new Error('The export was stopped; nothing is left of it.'));
   process.once('SIGINT', onSignal).once('SIGTERM', onSignal);

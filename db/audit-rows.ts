@@ -36,15 +36,17 @@ const END_OF_ROWS = -1;
 /** PostgreSQL counts microseconds from 2000-01-01. */
 const EPOCH_MS = Date.UTC(2000, 0, 1);
 
+/** Sequence numbers: from the one to the other, exclusive, or those of a list. */
+export type RowChoice = { from: number; to: number } | { seqs: readonly number[] };
+
 /**
- * Streams the sealed rows of a range in their order, in PostgreSQL's binary format: a third of the bytes of the text
+ * Streams sealed rows in their order, in PostgreSQL's binary format: a third of the bytes of the text
  * format, and nothing to parse but lengths (PostgreSQL manual, COPY, "Binary Format").
  *
- * @param range sequence numbers, `to` exclusive
  * @throws errors of the connection, which must not be used by others meanwhile
  */
-export async function* sealedRows(client: ClientBase, range: { from: number; to: number }): AsyncGenerator<SealedRow> {
-  const stream = client.query(copyTo(`copy (${rowsBetween(range)}) to stdout (format binary)`));
+export async function* sealedRows(client: ClientBase, choice: RowChoice): AsyncGenerator<SealedRow> {
+  const stream = client.query(copyTo(`copy (${rowsOf(choice)}) to stdout (format binary)`));
   let rest: Buffer = Buffer.alloc(0);
   let isBegun = false;
   for await (const chunk of stream as AsyncIterable<Buffer>) {
@@ -140,9 +142,14 @@ function microseconds(since2000: bigint): string {
   return `${new Date(EPOCH_MS + whole).toISOString().slice(0, -1)}${String(micros).padStart(3, '0')}Z`;
 }
 
-/** COPY takes no parameters; both are numbers of this program. */
-const rowsBetween = ({ from, to }: { from: number; to: number }) => `
+const rowsOf = (choice: RowChoice) => `
   select s.seq, s.entry_id, s.prev_hash, s.hash, s.leaf_hash, s.seal_hmac, s.horizon::text, s.sealed_at,
          e.id, e.at, e.action, e.actor, e.subject, e.outcome, e.severity, e.n, e.era, e.xid, e.entry, e.entry_hmac
     from audit_seal s left join audit_entry e on e.id = s.entry_id
-   where s.seq >= ${Number(from)} and s.seq < ${Number(to)} order by s.seq`;
+   where ${conditionOf(choice)} order by s.seq`;
+
+/** COPY takes no parameters; these are numbers of this program. */
+const conditionOf = (choice: RowChoice) =>
+  'seqs' in choice
+    ? `s.seq = any('{${choice.seqs.map(Number).join()}}'::bigint[])`
+    : `s.seq >= ${Number(choice.from)} and s.seq < ${Number(choice.to)}`;

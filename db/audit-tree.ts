@@ -115,17 +115,26 @@ export async function firstWrongNode(tx: Tx): Promise<number | null> {
   }
 }
 
-/** Hashes of a log's tree; every tile is read once. */
+/** Tiles that a reader keeps: many proofs of one tree share those of the upper levels. */
+const KEPT_TILES = 64;
+
+/** Hashes of a log's tree; a tile is read once for what is asked in order. */
 function createTreeReader(tx: Tx, size: number) {
   const tiles = new Map<string, Promise<Buffer[]>>();
 
   function tile(level: number, index: number): Promise<Buffer[]> {
     const key = `${level}/${index}`;
     const known = tiles.get(key);
-    if (known) return known;
+    tiles.delete(key);
+    if (known) {
+      tiles.set(key, known);
+      return known;
+    }
     const [from, to] = [index * TILE_WIDTH, Math.min((index + 1) * TILE_WIDTH, Math.floor(size / 2 ** level))];
     const found = readTile(level, from, to);
     tiles.set(key, found);
+    const [oldest] = tiles.keys();
+    if (tiles.size > KEPT_TILES && oldest !== undefined) tiles.delete(oldest);
     return found;
   }
 
@@ -205,6 +214,17 @@ export async function inclusionProof(tx: Tx, { index, size }: { index: number; s
   if (index >= size) throw new DomainError('not_found', `Entry ${index} is not among the first ${size}.`);
   await assertSealed(tx, size);
   return hashesOfRanges(createTreeReader(tx, size), inclusionRanges(index, size));
+}
+
+/**
+ * Proves entries of one tree one after the other, as {@link inclusionProof} does; in ascending order it reads least.
+ *
+ * @throws DomainError `tree_behind`, `log_damaged`, or `not_found` when the log is shorter
+ */
+export async function createInclusionProver(tx: Tx, size: number): Promise<(index: number) => Promise<Buffer[]>> {
+  await assertSealed(tx, size);
+  const reader = createTreeReader(tx, size);
+  return (index) => hashesOfRanges(reader, inclusionRanges(index, size));
 }
 
 /**

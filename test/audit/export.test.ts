@@ -13,7 +13,8 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createAuditExport, ExportError } from '../../activities/audit-export.ts';
+import { createAuditExport } from '../../activities/audit-export.ts';
+import { ExportError } from '../../activities/export-files.ts';
 import { createPublishedLog } from './checkpoint-fixture.ts';
 
 const VERIFIER = join(import.meta.dirname, '../../verifier/main.ts');
