@@ -3,6 +3,7 @@ import { SingleBar } from 'cli-progress';
 import type { Command } from 'commander';
 import type { Verification } from '../db/audit-verify.ts';
 import { registerAuditCheckpoint } from './audit-checkpoint.ts';
+import { registerAuditEvidence } from './audit-evidence.ts';
 import { registerAuditExport } from './audit-export.ts';
 import { type AuditFlags, type AuditTools, dataDirOption, withAuditTools } from './audit-tools.ts';
 
@@ -16,6 +17,7 @@ export function registerAudit(program: Command): void {
     .option('--json', 'print the result as JSON')
     .action((flags: AuditFlags) => withAuditTools(flags, verify));
   registerAuditCheckpoint(audit);
+  registerAuditEvidence(audit);
   registerAuditExport(audit);
 }
 

@@ -70,6 +70,8 @@ export const applicationGrants: Readonly<Record<string, string>> = {
   audit_tree_node: 'select, insert',
   audit_era: 'select',
   audit_checkpoint: 'select, insert',
+  evidence_request: 'select, insert, update (status, reason, finished_at)',
+  evidence_bundle: 'select, insert',
   rate_limit: 'select, insert, update, delete',
   front_door_event: 'select, insert, update',
   transaction_tally: 'select, insert, update',

@@ -23,6 +23,7 @@ import { NonceSpend } from './migrations/0019-nonce-spend.ts';
 import { AuditPartitions } from './migrations/0020-audit-partitions.ts';
 import { AuditTree } from './migrations/0021-audit-tree.ts';
 import { AuditCheckpoint } from './migrations/0022-audit-checkpoint.ts';
+import { EvidenceBundle } from './migrations/0026-evidence-bundle.ts';
 import { run } from './sql.ts';
 
 const migrations = [
@@ -48,6 +49,7 @@ const migrations = [
   AuditPartitions,
   AuditTree,
   AuditCheckpoint,
+  EvidenceBundle,
 ].map((migration) => ({
   name: new migration(undefined as never, undefined as never).name ?? migration.name,
   class: migration,
