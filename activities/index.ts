@@ -6,6 +6,7 @@ import { createBackupActivities } from './backup.ts';
 import { createBreakerActivities } from './breaker.ts';
 import type { ActivityDeps } from './deps.ts';
 import { createDeviceActivities } from './device.ts';
+import { createEvidenceActivities } from './evidence.ts';
 import { createIncidentActivities } from './incident.ts';
 import { createKeyRotationActivities } from './key-rotation.ts';
 import { createLockoutActivities } from './lockout.ts';
@@ -27,6 +28,7 @@ export function createActivities(deps: ActivityDeps) {
     ...createBackupActivities(deps),
     ...createBreakerActivities(deps),
     ...createDeviceActivities(deps),
+    ...createEvidenceActivities(deps),
     ...createIncidentActivities(deps),
     ...createKeyRotationActivities(deps),
     ...createLockoutActivities(deps),

@@ -206,7 +206,8 @@ function send(deps: AppDeps, res: Response, facts: RequestFacts, reply: Reply): 
     return;
   }
   res.setHeader('Content-Type', reply.contentType ?? 'application/json; charset=utf-8');
-  const body = typeof reply.body === 'string' ? reply.body : JSON.stringify(reply.body);
+  const isReady = typeof reply.body === 'string' || Buffer.isBuffer(reply.body);
+  const body = isReady ? (reply.body as string | Buffer) : JSON.stringify(reply.body);
   res.setHeader('Content-Length', Buffer.byteLength(body));
   res.end(body);
 }

@@ -11,6 +11,7 @@ import { createDecisionRoutes } from './decisions.ts';
 import type { ApiDeps } from './deps.ts';
 import { createDeviceRoutes } from './devices.ts';
 import { createEventRoutes } from './events.ts';
+import { createEvidenceRoutes } from './evidence.ts';
 import { createExchangeRateRoutes } from './exchange-rates.ts';
 import { createFactorOptionRoutes } from './factor-options.ts';
 import { createHealthRoutes } from './health.ts';
@@ -63,6 +64,7 @@ export function createRoutes(deps: ApiDeps): Route[] {
     ...createDecisionRoutes(deps),
     ...createDeviceRoutes(deps),
     ...createEventRoutes(deps),
+    ...createEvidenceRoutes(deps),
     ...createExchangeRateRoutes(deps),
     ...createFactorOptionRoutes(deps),
     ...createHealthRoutes(deps),

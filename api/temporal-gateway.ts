@@ -264,6 +264,26 @@ export function createTemporalGateway({ temporal, queues, verdictTimeoutMs }: Ga
         });
       }),
 
+    /** Starts `incident-evidence:{bundleId}`, or meets the one that runs. @returns false when it ran and has ended */
+    startIncidentEvidence: (bundleId: string): Promise<boolean> =>
+      bounded(async () => {
+        const input: contract.EvidenceInput = { bundleId };
+        try {
+          await workflow.start('incidentEvidence', {
+            workflowId: workflowIds.incidentEvidence(bundleId),
+            taskQueue: queues.background,
+            args: [input],
+            workflowIdConflictPolicy: 'USE_EXISTING',
+            workflowIdReusePolicy: 'REJECT_DUPLICATE',
+            staticSummary: 'Evidence of an incident',
+          });
+          return true;
+        } catch (error) {
+          if (error instanceof WorkflowExecutionAlreadyStartedError) return false;
+          throw error;
+        }
+      }),
+
     /** Starts `backtest:{backtestId}`; its row tells how it goes. */
     startBacktest: (backtestId: string): Promise<void> =>
       bounded(async () => {

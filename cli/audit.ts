@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { registerAuditArchive } from './audit-archive.ts';
 import { registerAuditCheckpoint } from './audit-checkpoint.ts';
+import { registerAuditEvidence } from './audit-evidence.ts';
 import { registerAuditExport } from './audit-export.ts';
 import { registerAuditShred } from './audit-shred.ts';
 import { registerAuditVerify } from './audit-verify.ts';
@@ -11,6 +12,7 @@ export function registerAudit(program: Command): void {
   registerAuditVerify(audit);
   registerAuditArchive(audit);
   registerAuditCheckpoint(audit);
+  registerAuditEvidence(audit);
   registerAuditExport(audit);
   registerAuditShred(audit);
 }

@@ -75,6 +75,8 @@ export const applicationGrants: Readonly<Record<string, string>> = {
   // Months are taken out and brought back by the owner alone.
   audit_archive: 'select',
   audit_archive_part: 'select',
+  evidence_request: 'select, insert, update (status, reason, finished_at)',
+  evidence_bundle: 'select, insert',
   rate_limit: 'select, insert, update, delete',
   front_door_event: 'select, insert, update',
   transaction_tally: 'select, insert, update',

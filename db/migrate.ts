@@ -26,6 +26,7 @@ import { AuditCheckpoint } from './migrations/0022-audit-checkpoint.ts';
 import { SubjectKey } from './migrations/0023-subject-key.ts';
 import { AuditArchive } from './migrations/0024-audit-archive.ts';
 import { AuditVerificationScope } from './migrations/0025-audit-verification-scope.ts';
+import { EvidenceBundle } from './migrations/0026-evidence-bundle.ts';
 import { run } from './sql.ts';
 
 const migrations = [
@@ -54,6 +55,7 @@ const migrations = [
   SubjectKey,
   AuditArchive,
   AuditVerificationScope,
+  EvidenceBundle,
 ].map((migration) => ({
   name: new migration(undefined as never, undefined as never).name ?? migration.name,
   class: migration,

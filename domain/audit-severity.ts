@@ -20,6 +20,8 @@ const OF_SUCCESS: Readonly<Record<string, Severity>> = {
   'device.revoked': 'low',
   'field.tampered': 'critical',
   'fernet.imported': 'medium',
+  'incident.evidence_created': 'medium',
+  'incident.evidence_read': 'medium',
   'indicator.recorded': 'medium',
   'key.dropped': 'low',
   'lockout.started': 'low',

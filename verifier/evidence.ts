@@ -22,10 +22,7 @@ export async function checkEvidence(
   folder: EvidenceFolder,
   given: { points: readonly Point[]; auditKeys: readonly string[] },
 ): Promise<{ entries: number; findings: Finding[] }> {
-  const findings: Finding[] = [];
-  const [checkpoint] = given.points.filter(({ dir }) => dir === folder.dir);
-  if (checkpoint === undefined)
-    findings.push(finding('checkpoint_forged', null, `${folder.dir} has no checkpoint that its proofs could lead to`));
+  const { tree, findings } = treeOf(folder, given.points);
   const { check } = createEntryCheck(given.auditKeys);
   let entries = 0;
   let before: Line | null = null;
@@ -36,7 +33,7 @@ export async function checkEvidence(
     entries += 1;
     const { symptoms, column, leaf } = check(line);
     const anomaly: PlacedAnomaly = { ...line, symptoms: [...symptoms], column, leaf, index: 0, at: 0 };
-    if (checkpoint !== undefined && !isProven(line, leaf, checkpoint)) anomaly.symptoms.push('proof');
+    if (tree !== null && !isProven(line, leaf, tree)) anomaly.symptoms.push('proof');
     findings.push(...named(anomaly));
     if (before !== null && line.seq <= before.seq)
       findings.push(finding('malformed', line.seq, 'the entries of a bundle are not in order'));
@@ -48,7 +45,7 @@ export async function checkEvidence(
   }
 
   for (const file of folder.files) {
-    const read = await readLines(file.path, take, () => {});
+    const read = await readLines(folder.source.open(file.at), take, () => {}, MAX_UNPACKED_BYTES);
     if (read.bytes !== file.bytes || read.sha256 !== file.sha256)
       findings.push(finding('file_changed', null, `${file.name} is not the file that the manifest names`));
     else if (read.problem !== null) findings.push(finding('malformed', null, `${file.name} is ${read.problem}`));
@@ -56,15 +53,43 @@ export async function checkEvidence(
       findings.push(finding('malformed', null, `${file.name} has not as many entries as the manifest says`));
   }
   const { entries: listed } = folder.manifest;
-  if (listed !== null && listed !== entries)
+  if (listed !== entries)
     findings.push(finding('malformed', null, `the manifest speaks of ${listed} entries, there are ${entries}`));
   return { entries, findings: oncePerReason(findings) };
 }
 
 const MAX_FINDINGS = 1_000;
+/** Of the entries of a bundle: twenty thousand are some 30 MB. */
+const MAX_UNPACKED_BYTES = 512 * 1024 * 1024;
+
+type Tree = NonNullable<EvidenceManifest['tree']>;
+
+/**
+ * What the proofs have to lead to. A bundle of a log that contradicts what is published has no checkpoint, and a log whose
+ * tree is damaged no proofs: both only where its exporter says that the log is not sound, which is a finding of its own.
+ */
+function treeOf(
+  { dir, manifest }: EvidenceFolder,
+  points: readonly Point[],
+): { tree: Tree | null; findings: Finding[] } {
+  const { tree, checkpoint, verification, entries } = manifest;
+  const isToldUnsound = verification?.valid === false;
+  const said = (text: string) => finding('checkpoint_forged', null, `${dir} ${text}`);
+  if (checkpoint === null) {
+    const isAllowed = entries === 0 || isToldUnsound;
+    return { tree, findings: isAllowed ? [] : [said('has no checkpoint that its proofs could lead to')] };
+  }
+  const point = points.find((one) => one.dir === dir && one.size === tree?.size);
+  if (point === undefined)
+    return { tree, findings: [said(`has no checkpoint ${checkpoint}, which its proofs lead to`)] };
+  if (point.root === tree?.root && point.head === tree.head) return { tree, findings: [] };
+  // The manifest is the exporter's word, the checkpoint was published.
+  const detail = `the manifest of ${dir} names another tree than checkpoint ${checkpoint}`;
+  return { tree: point, findings: [finding('tree_changed', null, detail)] };
+}
 
 /** The proof is that of the text itself, so a leaf that was changed with it proves nothing. */
-function isProven(line: Line, leaf: string | null, { size, root }: Point): boolean {
+function isProven(line: Line, leaf: string | null, { size, root }: Tree): boolean {
   const proof = (line.proof ?? []).map((part) => Buffer.from(part, 'base64').toString('hex'));
   return isIncluded({ leaf: leaf ?? line.leafHash, index: line.seq, size, root, proof });
 }

@@ -1,14 +1,16 @@
 import { hash } from 'node:crypto';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { join, relative, sep } from 'node:path';
+import { join } from 'node:path';
+import { isBundleFile, openBundleFile } from './bundle-file.ts';
 import { type Finding, finding } from './finding.ts';
 import { type ListedFile, type Manifest, parseManifest } from './manifest.ts';
 import { openNote, parseVerifierKey, type Verifier } from './note.ts';
 import { UnreadableError } from './pool.ts';
+import { folderSource, type Source } from './source.ts';
 
-/** What a folder says it is, and whether that is proven by a signature. */
+/** What a folder, or a bundle in one file, says it is, and whether that is proven by a signature. */
 export interface Folder {
   dir: string;
+  source: Source;
   /** Null when it cannot be understood; then nothing else of the folder is. */
   manifest: Manifest | null;
   /** Of the manifest's file, in hex. */
@@ -19,8 +21,8 @@ export interface Folder {
   trusted: Verifier[];
   /** Whose signature the manifest carries. */
   signers: Verifier[];
-  /** Files of the manifest that are there, with their paths. */
-  files: (ListedFile & { path: string })[];
+  /** Files of the manifest that are there; `at` is their name in the source, `path` where another thread finds them. */
+  files: (ListedFile & { at: string; path: string })[];
   findings: Finding[];
   notes: string[];
 }
@@ -28,19 +30,22 @@ export interface Folder {
 const KNOWN = /^(manifest\.json|manifest\.note|keys\.txt|checkpoints\/[^/]+)$/;
 
 /**
- * Reads a folder's manifest and checks its signature, and that the files it lists, and no others, are there.
+ * Reads the manifest of a folder, or of a bundle in one file, and checks its signature, and that the files it lists, and no others, are there.
  *
  * @param pinned keys that the auditor knows from elsewhere
- * @throws UnreadableError when the folder has no manifest
+ * @throws UnreadableError when there is no manifest, or a file is no bundle
  */
 export function openFolder(dir: string, pinned: readonly Verifier[]): Folder {
-  const bytes = bytesOf(join(dir, 'manifest.json'));
+  const isFile = isBundleFile(dir);
+  const source = isFile ? openBundleFile(dir) : folderSource(dir);
+  const bytes = source.read('manifest.json');
   if (bytes === null) throw new UnreadableError(`${dir} is no export: it has no manifest.json that can be read`);
   const folder: Folder = {
     dir,
+    source,
     manifest: null,
     manifestSha256: hash('sha256', bytes, 'hex'),
-    listed: keysOf(bytesOf(join(dir, 'keys.txt'))?.toString('utf8') ?? ''),
+    listed: keysOf(source.read('keys.txt')?.toString('utf8') ?? ''),
     trusted: [...pinned],
     signers: [],
     files: [],
@@ -54,6 +59,7 @@ export function openFolder(dir: string, pinned: readonly Verifier[]): Folder {
     folder.findings.push(finding('malformed', null, `${dir}/manifest.json: ${manifest}`));
     return folder;
   }
+  if (isFile && manifest.kind !== 'evidence') throw new UnreadableError(`${dir} is one file, and no evidence bundle`);
   folder.manifest = manifest;
   listFiles(folder, manifest);
   return folder;
@@ -61,7 +67,7 @@ export function openFolder(dir: string, pinned: readonly Verifier[]): Folder {
 
 function checkSignature(folder: Folder, manifest: Buffer, isPinned: boolean): void {
   const { dir, findings } = folder;
-  const note = bytesOf(join(dir, 'manifest.note'))?.toString('utf8');
+  const note = folder.source.read('manifest.note')?.toString('utf8');
   if (note === undefined) {
     findings.push(finding('manifest_forged', null, `${dir}/manifest.note is missing: the manifest is not signed`));
     return;
@@ -100,22 +106,21 @@ export const PROBLEMS = {
 };
 
 function listFiles(folder: Folder, { files }: Manifest): void {
-  const { dir, findings } = folder;
+  const { dir, source, findings } = folder;
   const listed = new Set<string>();
   for (const file of files) {
     // The name is relative to the folder, or to its folder of entries.
-    const name = [file.name, `entries/${file.name}`].find((candidate) => isFile(join(dir, candidate)));
+    const name = [file.name, `entries/${file.name}`].find((candidate) => source.has(candidate));
     if (name === undefined) {
       findings.push(finding('file_missing', file.from, `${file.name} is in the manifest, but not in ${dir}`));
     } else {
       listed.add(name);
-      folder.files.push({ ...file, path: join(dir, name) });
+      folder.files.push({ ...file, at: name, path: join(dir, name) });
     }
   }
   folder.files.sort((a, b) => a.from - b.from);
-  for (const entry of readdirSync(dir, { recursive: true, withFileTypes: true })) {
-    const name = relative(dir, join(entry.parentPath, entry.name)).split(sep).join('/');
-    if (entry.isDirectory() || listed.has(name) || KNOWN.test(name)) continue;
+  for (const name of source.names()) {
+    if (listed.has(name) || KNOWN.test(name)) continue;
     if (name.startsWith('entries/') || /\.ndjson(\.gz)?$/.test(name))
       findings.push(finding('file_unexpected', null, `${dir}/${name} is not in the manifest: nothing vouches for it`));
     else folder.notes.push(`${dir}/${name} is no part of an export and was not read.`);
@@ -125,18 +130,4 @@ function listFiles(folder: Folder, { files }: Manifest): void {
 /** The keys of a file, one a line; what is none is passed over. */
 export function keysOf(text: string): Verifier[] {
   return text.split(/\r?\n/).flatMap((line) => parseVerifierKey(line.trim()) ?? []);
-}
-
-function isFile(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
-}
-
-function bytesOf(path: string): Buffer | null {
-  try {
-    return readFileSync(path);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return null;
-    throw new UnreadableError((error as Error).message);
-  }
 }

@@ -65,7 +65,19 @@ export interface ExportManifest extends Common {
 /** Of single entries with their proofs. */
 export interface EvidenceManifest extends Common {
   kind: 'evidence';
-  entries: number | null;
+  /** Lines. */
+  entries: number;
+  incident: { id: string; cause: string };
+  /** What was looked for, and how many entries there were; the bundle has fewer where it was cut. */
+  selection: { from: string; to: string; found: number; truncated: boolean };
+  /** Name of the checkpoint that came with it; null where the log contradicts what is published. */
+  checkpoint: string | null;
+  /** What the proofs lead to; null where the exporter could prove nothing. */
+  tree: { size: number; root: string; head: string } | null;
+  /** Entries of the bundle that the exporter found wrong. */
+  damaged: { seq: number; reason: string }[];
+  /** Entries that had no seal. */
+  pending: PendingEntry[];
 }
 
 export type Manifest = ExportManifest | EvidenceManifest;
@@ -88,8 +100,7 @@ export function parseManifest(text: string): Manifest | string {
       verification: members.verification === undefined ? null : exporterFinding(members.verification),
     };
     if (members.kind === 'evidence') {
-      const entries = members.entries === undefined ? null : number(members.entries, 'entries');
-      return { ...common, kind: 'evidence', entries };
+      return evidenceManifest(common, members);
     }
     if (members.kind !== 'export') throw new ManifestError('its kind is neither export nor evidence');
     return exportManifest(common, members);
@@ -124,15 +135,46 @@ function exportManifest(common: Common, members: Members): ExportManifest {
       };
     }),
     archived: list(members.archived ?? [], 'archived').map(archivedMonth),
-    pending: list(members.pending, 'pending').map((item) => {
-      const entry = object(item, 'pending');
-      return {
-        id: nonEmpty(entry.id, 'pending.id'),
-        entry: nonEmpty(entry.entry, 'pending.entry'),
-        entryHmac: hash(entry.entryHmac, 'pending.entryHmac'),
-        genuine: entry.genuine === true,
-      };
+    pending: list(members.pending, 'pending').map(pendingEntry),
+  };
+}
+
+function evidenceManifest(common: Common, members: Members): EvidenceManifest {
+  const incident = object(members.incident, 'incident');
+  const selection = object(members.selection, 'selection');
+  const tree = members.tree === null ? null : object(members.tree, 'tree');
+  return {
+    ...common,
+    kind: 'evidence',
+    entries: number(members.entries, 'entries'),
+    incident: { id: nonEmpty(incident.id, 'incident.id'), cause: nonEmpty(incident.cause, 'incident.cause') },
+    selection: {
+      from: time(selection.from, 'selection.from'),
+      to: time(selection.to, 'selection.to'),
+      found: number(selection.found, 'selection.found'),
+      truncated: selection.truncated === true,
+    },
+    checkpoint: members.checkpoint === null ? null : nonEmpty(members.checkpoint, 'checkpoint'),
+    tree: tree && {
+      size: number(tree.size, 'tree.size'),
+      root: hash(tree.root, 'tree.root'),
+      head: hash(tree.head, 'tree.head'),
+    },
+    damaged: list(members.damaged, 'damaged').map((item) => {
+      const found = object(item, 'damaged');
+      return { seq: number(found.seq, 'damaged.seq'), reason: nonEmpty(found.reason, 'damaged.reason') };
     }),
+    pending: list(members.pending, 'pending').map(pendingEntry),
+  };
+}
+
+function pendingEntry(item: Json): PendingEntry {
+  const entry = object(item, 'pending');
+  return {
+    id: nonEmpty(entry.id, 'pending.id'),
+    entry: nonEmpty(entry.entry, 'pending.entry'),
+    entryHmac: hash(entry.entryHmac, 'pending.entryHmac'),
+    genuine: entry.genuine === true,
   };
 }
 

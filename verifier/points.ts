@@ -5,6 +5,7 @@ import { type Finding, finding } from './finding.ts';
 import { type Folder, PROBLEMS } from './folder.ts';
 import { openNote, type Verifier } from './note.ts';
 import { UnreadableError } from './pool.ts';
+import type { Source } from './source.ts';
 import { rootOf } from './tree.ts';
 
 /** Somebody's signed word on what the log was at one size. */
@@ -34,23 +35,47 @@ export interface LoadedCheckpoints {
   notes: string[];
 }
 
+/** A note as it lies somewhere. */
+interface NoteFile {
+  name: string;
+  text: string;
+}
+
+/** The checkpoints that came with an export. */
+export function checkpointsOf(source: Source): NoteFile[] {
+  const names = source.names().filter((name) => /^checkpoints\/[^/]+$/.test(name));
+  return names.sort().map((name) => ({
+    name: name.slice('checkpoints/'.length),
+    text: source.read(name)?.toString('utf8') ?? '',
+  }));
+}
+
+/** The files of a folder that an auditor keeps. @throws UnreadableError when it cannot be read */
+export function checkpointsIn(path: string): NoteFile[] {
+  try {
+    const entries = readdirSync(path, { withFileTypes: true });
+    const names = entries.flatMap((entry) => (entry.isFile() ? [entry.name] : [])).sort();
+    return names.map((name) => ({ name, text: readFileSync(join(path, name), 'utf8') }));
+  } catch (error) {
+    throw new UnreadableError((error as Error).message);
+  }
+}
+
 /**
- * Reads the checkpoints of a folder and checks their signatures and origin.
+ * Checks the signatures and the origin of checkpoints.
  *
- * @param given `dir` is the export that the folder belongs to; without it the folder is the auditor's own, where files may
- *   be named as he likes and others may lie
- * @throws UnreadableError when an auditor's folder cannot be read
+ * @param given `dir` is the export that they came with; without it they are the auditor's own, where files may be named as
+ *   he likes and others may lie
  */
 export function loadCheckpoints(
-  path: string,
+  files: readonly NoteFile[],
   given: { origin: string; trusted: readonly Verifier[]; listed: readonly Verifier[]; dir: string | null },
 ): LoadedCheckpoints {
   const loaded: LoadedCheckpoints = { points: [], restores: [], findings: [], notes: [] };
   const { findings } = loaded;
   let others = 0;
-  for (const name of namesIn(path, given.dir === null)) {
+  for (const { name, text: note } of files) {
     const label = `checkpoint ${name}`;
-    const note = readFileSync(join(path, name), 'utf8');
     const opened = openNote(note, given.trusted);
     const checkpoint = opened.text === null ? null : parseCheckpoint(opened.text);
     if (checkpoint === null) {
@@ -75,18 +100,10 @@ export function loadCheckpoints(
     }
   }
   if (others > 0)
-    loaded.notes.push(`${others} checkpoints in ${path} are signed by keys that are not pinned, and were not used.`);
+    loaded.notes.push(
+      `${others} checkpoints of ${given.dir ?? 'your own'} are signed by keys that are not pinned, and were not used.`,
+    );
   return loaded;
-}
-
-function namesIn(path: string, isRequired: boolean): string[] {
-  try {
-    const entries = readdirSync(path, { withFileTypes: true });
-    return entries.flatMap((entry) => (entry.isFile() ? [entry.name] : [])).sort();
-  } catch (error) {
-    if (!isRequired && (error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw new UnreadableError((error as Error).message);
-  }
 }
 
 /** What the accepted restores leave valid of points of earlier forks. */

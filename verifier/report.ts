@@ -16,8 +16,11 @@ export function report(verdict: Verdict): string {
     lines.push('');
   }
   lines.push('Checked:', `  - log ${verdict.origin ?? 'unknown'}`);
-  for (const { dir, kind, from, to, createdAt } of exports) {
-    const what = kind === 'evidence' ? 'evidence bundle' : `entries ${from} to ${Number(to) - 1}`;
+  for (const { dir, kind, from, to, createdAt, incident } of exports) {
+    const what =
+      kind === 'evidence'
+        ? `evidence of incident ${incident?.id} (${incident?.cause})`
+        : `entries ${from} to ${Number(to) - 1}`;
     lines.push(`  - ${dir}: ${from !== null && from === to ? 'no entries' : what}, exported ${createdAt}`);
   }
   lines.push(`  - ${verdict.entries} entries: text, hashes, links, tree, columns`);
@@ -59,7 +62,7 @@ function limits({ keys, macs, pending, checkpoints }: Verdict): string[] {
   }
   if (macs === 'not_checked')
     open.push('MACs: only the holder of the audit key can (--audit-key-file); what the exporter found is signed.');
-  if (pending > 0) open.push(`${pending} entries were not sealed yet when the export was made.`);
+  if (pending > 0) open.push(`${pending} entries were not sealed yet when the export was made: nothing proves them.`);
   const beyond = checkpoints.outside - checkpoints.abandoned;
   if (beyond > 0) open.push(`${beyond} checkpoints are of sizes that these entries cannot confirm.`);
   if (checkpoints.abandoned > 0)

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { type Chain, type ChainFolder, readChain } from './chain.ts';
 import { createEntryCheck } from './check-entry.ts';
 import { diagnose, MAX_DIAGNOSED } from './diagnose.ts';
@@ -7,6 +6,8 @@ import { type Finding, finding, inOrder } from './finding.ts';
 import { type Folder, openFolder } from './folder.ts';
 import type { Verifier } from './note.ts';
 import {
+  checkpointsIn,
+  checkpointsOf,
   createForks,
   deadlinesOf,
   type Forks,
@@ -41,7 +42,15 @@ export interface Verdict {
   findings: Finding[];
   notes: string[];
   origin: string | null;
-  exports: { dir: string; kind: 'export' | 'evidence'; from: number | null; to: number | null; createdAt: string }[];
+  exports: {
+    dir: string;
+    kind: 'export' | 'evidence';
+    from: number | null;
+    to: number | null;
+    createdAt: string;
+    /** Of evidence. */
+    incident: EvidenceFolder['manifest']['incident'] | null;
+  }[];
   /** Lines that were read and recomputed. */
   entries: number;
   /** Of them, entries in cold storage, of which an export has the seal and not the text. */
@@ -72,12 +81,12 @@ export async function verify(options: VerifyOptions): Promise<Verdict> {
       findings.push(finding('foreign_export', null, `${dir} is of another log: ${manifest.origin}`));
 
   const loaded = own.map((folder) =>
-    loadCheckpoints(join(folder.dir, 'checkpoints'), { ...folder, origin: origin as string }),
+    loadCheckpoints(checkpointsOf(folder.source), { ...folder, origin: origin as string }),
   );
   if (options.checkpoints !== null && origin !== null) {
     const trusted = unique(own.flatMap((folder) => folder.trusted));
     const listed = unique(own.flatMap((folder) => folder.listed));
-    loaded.push(loadCheckpoints(options.checkpoints, { origin, trusted, listed, dir: null }));
+    loaded.push(loadCheckpoints(checkpointsIn(options.checkpoints), { origin, trusted, listed, dir: null }));
   }
   findings.push(...loaded.flatMap((one) => one.findings));
   notes.push(...loaded.flatMap((one) => one.notes));
@@ -107,7 +116,13 @@ export async function verify(options: VerifyOptions): Promise<Verdict> {
     firstInvalidSeq: first?.seq ?? null,
     detail: first?.detail ?? null,
     findings: ordered,
-    notes: [...notes, ...read.chains.flatMap(unnamed), ...uncovered(read.chains, [...read.agreed]), ...elsewhere(own)],
+    notes: [
+      ...notes,
+      ...evidence.flatMap(cut),
+      ...read.chains.flatMap(unnamed),
+      ...uncovered(read.chains, [...read.agreed]),
+      ...elsewhere(own),
+    ],
     origin,
     exports: own.map(({ dir, manifest }) => exportOf(dir, manifest as NonNullable<Folder['manifest']>)),
     entries,
@@ -126,7 +141,7 @@ export async function verify(options: VerifyOptions): Promise<Verdict> {
       outside,
     },
     restores: forks.all,
-    pending: chains.at(-1)?.manifest.pending.length ?? 0,
+    pending: pendingOf(chains.at(-1)?.manifest, ...evidence.map(({ manifest }) => manifest)),
   };
 }
 
@@ -206,8 +221,11 @@ function claims(folders: readonly Folder[], auditKeys: readonly string[]): Findi
       const detail = `found and signed by the exporter of ${dir}, who holds the audit key`;
       found.push({ reason: reason ?? 'not_sound', seq: firstInvalidSeq, detail, by: 'exporter' });
     }
-    const pending = manifest.kind === 'export' ? manifest.pending : [];
-    for (const { id, entry, entryHmac, genuine } of pending) {
+    for (const { seq, reason } of manifest.kind === 'evidence' ? manifest.damaged : []) {
+      if (verification?.firstInvalidSeq === seq && verification.reason === reason) continue;
+      found.push({ reason, seq, detail: `found and signed by the exporter of ${dir}`, by: 'exporter' });
+    }
+    for (const { id, entry, entryHmac, genuine } of manifest.pending) {
       if (auditKeys.length > 0 && !isEntryGenuine(entry, entryHmac))
         found.push(finding('changed_before_sealing', null, `the MAC of entry ${id}, not sealed yet, is wrong`));
       else if (!genuine) {
@@ -219,6 +237,17 @@ function claims(folders: readonly Folder[], auditKeys: readonly string[]): Findi
   });
 }
 
+/** Entries that had no seal, each once. */
+function pendingOf(...manifests: (Folder['manifest'] | undefined)[]): number {
+  return new Set(manifests.flatMap((manifest) => manifest?.pending.map(({ id }) => id) ?? [])).size;
+}
+
+/** That more belongs to the incident than is in the bundle. */
+function cut({ dir, manifest: { entries, selection } }: EvidenceFolder): string[] {
+  if (!selection.truncated) return [];
+  return [`${dir} was cut: it has ${entries} of ${selection.found} entries that belong to the incident.`];
+}
+
 /** That there is more than was looked at one by one. */
 function unnamed({ anomalous, folder }: Chain): string[] {
   if (anomalous <= MAX_DIAGNOSED) return [];
@@ -227,7 +256,8 @@ function unnamed({ anomalous, folder }: Chain): string[] {
 
 function exportOf(dir: string, manifest: NonNullable<Folder['manifest']>): Verdict['exports'][number] {
   const [from, to] = manifest.kind === 'export' ? [manifest.from, manifest.to] : [null, null];
-  return { dir, kind: manifest.kind, from, to, createdAt: manifest.createdAt };
+  const incident = manifest.kind === 'evidence' ? manifest.incident : null;
+  return { dir, kind: manifest.kind, from, to, createdAt: manifest.createdAt, incident };
 }
 
 function unique(verifiers: readonly Verifier[]): Verifier[] {

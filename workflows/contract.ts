@@ -27,6 +27,7 @@ export const workflowIds = {
   backtest: (backtestId: string) => `backtest:${backtestId}`,
   auditVerification: (verificationId: string) => `audit-verification:${verificationId}`,
   auditCheckpoint: (requestId: string) => `audit-checkpoint:${requestId}`,
+  incidentEvidence: (bundleId: string) => `incident-evidence:${bundleId}`,
 } as const;
 
 /** Decisions people wait for and work nobody waits for never share a queue (customer row H17). */
@@ -270,6 +271,11 @@ export interface IncidentInput {
   incidentId: string;
   severity: Severity;
   userTag: string;
+}
+
+/** Names the row that the API wrote. */
+export interface EvidenceInput {
+  bundleId: string;
 }
 
 /** The row changed (taken up, resolved): look again. */

@@ -5,6 +5,7 @@ export { backtest } from './backtest.ts';
 export { backup, restoreDrill } from './backup.ts';
 export { breaker } from './breaker.ts';
 export { deviceCleanUp } from './device.ts';
+export { incidentEvidence } from './evidence.ts';
 export { incident } from './incident.ts';
 export { keyRotation } from './key-rotation.ts';
 export { lockout } from './lockout.ts';

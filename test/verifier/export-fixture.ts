@@ -271,7 +271,7 @@ export function writeEvidence(
   dir: string,
   rows: readonly Row[],
   seqs: readonly number[],
-  over: { manifest?: Record<string, unknown> } = {},
+  over: { manifest?: Record<string, unknown>; checkpoints?: readonly Published[] } = {},
 ): string {
   const key = signer();
   const leaves = rows.map(({ leafHash }) => leafHash);
@@ -281,13 +281,20 @@ export function writeEvidence(
     return { ...(rows[seq] as Row), proof };
   });
   const file = writeLines(dir, 'entries.ndjson.gz', seqs[0] ?? 0, lines);
-  write(dir, key, [checkpoint(rows, rows.length)], [key.vkey], {
+  const covering = checkpoint(rows, rows.length);
+  write(dir, key, over.checkpoints ?? [covering], [key.vkey], {
+    checkpoint: covering.name,
     createdAt: time(100_000),
     entries: seqs.length,
     files: [file],
-    incident: { id: '0190' },
+    damaged: [],
+    incident: { id: '0190', cause: 'lockout' },
     kind: 'evidence',
     origin: ORIGIN,
+    pending: [],
+    selection: { from: time(-3_600), to: time(90_000), found: seqs.length, truncated: false },
+    tree: { size: rows.length, root: root(leaves), head: (rows.at(-1) as Row).hash },
+    verification: { checked: seqs.length, firstInvalidSeq: null, macs: true, reason: null, valid: true },
     v: 1,
     ...over.manifest,
   });
