@@ -9,6 +9,7 @@ import { type SealedRow, sealedRows } from '../db/audit-rows.ts';
 import { auditOrigin } from '../db/audit-search.ts';
 import { createInclusionProver } from '../db/audit-tree.ts';
 import { createAuditVerifier, type Verification } from '../db/audit-verify.ts';
+import { coldMonthsWithin, coldStorage } from '../db/cold-storage.ts';
 import {
   type EvidenceTerms,
   evidenceTerms,
@@ -111,7 +112,7 @@ export function createEvidenceMaker(deps: { db: Database; auditKey: KeyObject; p
     const { sha256, files } = signedManifest(
       {
         ...{ kind: 'evidence', bundleId, incident: terms.incident, entries },
-        selection: selectionOf(terms, selected.found, limit),
+        selection: { ...selectionOf(terms, selected.found, limit), inColdStorage: await coldMonthsOf(terms) },
         files: [{ name: ENTRIES_FILE, from: seqs[0] ?? 0, count: entries, ...digestOf(written.bytes) }],
         checkpoint: checkpoint?.name ?? null,
         tree: tree && { size: tree.size, root: tree.root.toString('hex'), head: tree.head.toString('hex') },
@@ -131,6 +132,11 @@ export function createEvidenceMaker(deps: { db: Database; auditKey: KeyObject; p
       ...{ entries, found: selected.found, pending: open.length, checkpoint: checkpoint?.name ?? null },
       ...{ verification, refusal },
     };
+  }
+
+  /** Months of the window whose entries are in an archive folder: what of the incident lies there nobody can tell from here. */
+  async function coldMonthsOf(window: EvidenceTerms): Promise<string[]> {
+    return coldMonthsWithin(await coldStorage(db.fork(), createHmacCheck(auditKey)), window);
   }
 
   /** Waits for the seals of what was just written; what gets none is told of. */

@@ -69,7 +69,7 @@ export interface EvidenceManifest extends Common {
   entries: number;
   incident: { id: string; cause: string };
   /** What was looked for, and how many entries there were; the bundle has fewer where it was cut. */
-  selection: { from: string; to: string; found: number; truncated: boolean };
+  selection: { from: string; to: string; found: number; truncated: boolean; inColdStorage: string[] };
   /** Name of the checkpoint that came with it; null where the log contradicts what is published. */
   checkpoint: string | null;
   /** What the proofs lead to; null where the exporter could prove nothing. */
@@ -153,6 +153,9 @@ function evidenceManifest(common: Common, members: Members): EvidenceManifest {
       to: time(selection.to, 'selection.to'),
       found: number(selection.found, 'selection.found'),
       truncated: selection.truncated === true,
+      inColdStorage: list(selection.inColdStorage, 'selection.inColdStorage').map((month) =>
+        nonEmpty(month, 'selection.inColdStorage'),
+      ),
     },
     checkpoint: members.checkpoint === null ? null : nonEmpty(members.checkpoint, 'checkpoint'),
     tree: tree && {

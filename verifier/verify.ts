@@ -244,8 +244,11 @@ function pendingOf(...manifests: (Folder['manifest'] | undefined)[]): number {
 
 /** That more belongs to the incident than is in the bundle. */
 function cut({ dir, manifest: { entries, selection } }: EvidenceFolder): string[] {
-  if (!selection.truncated) return [];
-  return [`${dir} was cut: it has ${entries} of ${selection.found} entries that belong to the incident.`];
+  const { found, truncated, inColdStorage } = selection;
+  return [
+    ...(truncated ? [`${dir} was cut: it has ${entries} of ${found} entries that belong to the incident.`] : []),
+    ...inColdStorage.map((month) => `${dir} has nothing of ${month}, which was in cold storage.`),
+  ];
 }
 
 /** That there is more than was looked at one by one. */
