@@ -389,12 +389,11 @@ async function delivered(signal: Promise<void>): Promise<boolean> {
   }
 }
 
-const DEADLINE_EXCEEDED = 4;
-const CANCELLED = 1;
+const GRPC = { cancelled: 1, deadlineExceeded: 4 };
 
 function isDeadline(error: unknown): boolean {
   for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
-    if ('code' in cause && (cause.code === DEADLINE_EXCEEDED || cause.code === CANCELLED)) return true;
+    if ('code' in cause && (cause.code === GRPC.deadlineExceeded || cause.code === GRPC.cancelled)) return true;
     if (cause.name === 'WorkflowUpdateRPCTimeoutOrCancelledError') return true;
   }
   return false;

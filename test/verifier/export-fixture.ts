@@ -292,7 +292,7 @@ export function writeEvidence(
     kind: 'evidence',
     origin: ORIGIN,
     pending: [],
-    selection: { from: time(-3_600), to: time(90_000), found: seqs.length, truncated: false },
+    selection: { from: time(-3_600), to: time(90_000), found: seqs.length, truncated: false, inColdStorage: [] },
     tree: { size: rows.length, root: root(leaves), head: (rows.at(-1) as Row).hash },
     verification: { checked: seqs.length, firstInvalidSeq: null, macs: true, reason: null, valid: true },
     v: 1,
