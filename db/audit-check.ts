@@ -4,7 +4,7 @@ import { LEAF_PREFIX } from '../security/audit-chain.ts';
 import { sealMessage } from '../security/audit-seal-mac.ts';
 import { createCompactRange, perfectSubtrees } from '../security/merkle.ts';
 import { createHmacCheck, createSha256 } from '../security/sha256.ts';
-import { type SealedRow, sealedRows } from './audit-rows.ts';
+import { type SealedRow, sealedRowsByChunk } from './audit-rows.ts';
 import { TILE_LEVELS, TILE_WIDTH } from './audit-tree.ts';
 
 /** What is wrong with a row, as it shows. What was done to the log to make it so is told by audit-diagnosis.ts. */
@@ -157,8 +157,8 @@ export function createRangeCheck(auditKeys: readonly KeyObject[]) {
   async function check(client: ClientBase, task: RangeTask): Promise<RangeResult> {
     const nodes = await storedNodes(client, task.from, task.to);
     const walked = walk(task, nodes.agrees);
-    for await (const row of sealedRows(client, task)) {
-      if (walked.push(row)) break;
+    for await (const rows of sealedRowsByChunk(client, task)) {
+      for (const row of rows) if (walked.push(row)) return walked.end();
     }
     return walked.end();
   }

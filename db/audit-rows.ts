@@ -1,6 +1,6 @@
 import type { ClientBase } from 'pg';
 import { to as copyTo } from 'pg-copy-streams';
-import { uuidFromBytes } from '../security/uuid.ts';
+import { uuidFromHex } from '../security/uuid.ts';
 
 /** A seal with its entry, as the tables hold them. Buffers are views that are good until the next row. */
 export interface SealedRow {
@@ -44,7 +44,15 @@ const EPOCH_MS = Date.UTC(2000, 0, 1);
  * @throws errors of the connection, which must not be used by others meanwhile
  */
 export async function* sealedRows(client: ClientBase, range: { from: number; to: number }): AsyncGenerator<SealedRow> {
-  const stream = client.query(copyTo(`copy (${rowsBetween(range)}) to stdout (format binary)`));
+  for await (const rows of sealedRowsByChunk(client, range)) yield* rows;
+}
+
+/** The same, by what arrived at once: waiting for every row by itself would cost as much as hashing it. */
+export async function* sealedRowsByChunk(
+  client: ClientBase,
+  range: { from: number; to: number },
+): AsyncGenerator<Iterable<SealedRow>> {
+  const stream = client.query(copyTo(sealedRowsCopy(range)));
   let rest: Buffer = Buffer.alloc(0);
   let isBegun = false;
   for await (const chunk of stream as AsyncIterable<Buffer>) {
@@ -58,6 +66,7 @@ export async function* sealedRows(client: ClientBase, range: { from: number; to:
       at = HEADER_BYTES;
       isBegun = true;
     }
+    const begins: number[] = [];
     for (;;) {
       const end = endOfRow(bytes, at);
       if (end === undefined) break;
@@ -65,9 +74,10 @@ export async function* sealedRows(client: ClientBase, range: { from: number; to:
         at = bytes.length;
         break;
       }
-      yield rowAt(bytes, at + 2);
+      begins.push(at + 2);
       at = end;
     }
+    yield rowsAt(bytes, begins);
     rest = bytes.subarray(at);
   }
 }
@@ -85,6 +95,10 @@ function endOfRow(bytes: Buffer, at: number): number | undefined {
   return end <= bytes.length ? end : undefined;
 }
 
+function* rowsAt(bytes: Buffer, begins: readonly number[]): Generator<SealedRow> {
+  for (const begin of begins) yield rowAt(bytes, begin);
+}
+
 function rowAt(bytes: Buffer, begin: number): SealedRow {
   let at = begin;
   function next(): Buffer | null {
@@ -94,19 +108,21 @@ function rowAt(bytes: Buffer, begin: number): SealedRow {
     at += length;
     return bytes.subarray(at - length, at);
   }
-  const text = () => next()?.toString('utf8') ?? null;
+  /** A field without a view of it, which costs more than reading it. */
+  function read<T>(value: (from: number, to: number) => T): T | null {
+    const length = bytes.readInt32BE(at);
+    at += 4;
+    if (length < 0) return null;
+    at += length;
+    return value(at - length, at);
+  }
+  const text = () => read((from, to) => bytes.toString('utf8', from, to));
   const required = () => next() ?? Buffer.alloc(0);
-  const count = () => next()?.readBigInt64BE().toString() ?? '';
-  const uuid = () => {
-    const id = next();
-    return id === null ? null : uuidFromBytes(id);
-  };
-  const time = () => {
-    const micros = next()?.readBigInt64BE();
-    return micros === undefined ? null : microseconds(micros);
-  };
+  const count = () => read((from) => integer(bytes, from)) ?? '';
+  const time = () => read((from) => microseconds(bytes.readInt32BE(from) * 2 ** 32 + bytes.readUInt32BE(from + 4)));
+  const uuid = () => read((from, to) => uuidFromHex(bytes.toString('hex', from, to)));
   return {
-    seq: Number(required().readBigInt64BE()),
+    seq: Number(count()),
     entryId: uuid() ?? '',
     prevHash: required(),
     hash: required(),
@@ -124,25 +140,41 @@ function rowAt(bytes: Buffer, begin: number): SealedRow {
       severity: text(),
     },
     n: count(),
-    era: next()?.readInt32BE().toString() ?? '',
+    era: read((from) => String(bytes.readInt32BE(from))) ?? '',
     xid: count(),
     entry: text(),
     entryHmac: next(),
   };
 }
 
-/** RFC 3339 in UTC with exactly six digits of fraction. */
-function microseconds(since2000: bigint): string {
-  const ms = Number(since2000 / 1000n);
-  const rest = Number(since2000 % 1000n);
-  // Before 2000 the rest is negative: one millisecond less, and the rest from there.
-  const [whole, micros] = rest < 0 ? [ms - 1, rest + 1000] : [ms, rest];
-  return `${new Date(EPOCH_MS + whole).toISOString().slice(0, -1)}${String(micros).padStart(3, '0')}Z`;
+/** The decimal text of 64 bits. */
+function integer(bytes: Buffer, at: number): string {
+  const high = bytes.readInt32BE(at);
+  // Most numbers are exact without a BigInt, which is slow.
+  const isExact = high >= 0 && high < 2 ** 21;
+  return isExact ? String(high * 2 ** 32 + bytes.readUInt32BE(at + 4)) : bytes.readBigInt64BE(at).toString();
 }
 
-/** COPY takes no parameters; both are numbers of this program. */
-const rowsBetween = ({ from, to }: { from: number; to: number }) => `
+/** The second that {@link microseconds} was last asked for: rows that follow each other mostly share it. */
+let lastSecond = { at: Number.NaN, text: '' };
+
+/**
+ * RFC 3339 in UTC with exactly six digits of fraction.
+ *
+ * @param since2000 exact as a number until the year 2285
+ */
+function microseconds(since2000: number): string {
+  const second = Math.floor(since2000 / 1_000_000);
+  if (second !== lastSecond.at) {
+    lastSecond = { at: second, text: new Date(EPOCH_MS + second * 1_000).toISOString().slice(0, -'000Z'.length) };
+  }
+  return `${lastSecond.text}${String(since2000 - second * 1_000_000).padStart(6, '0')}Z`;
+}
+
+/** What {@link sealedRows} reads. COPY takes no parameters; both are numbers of this program. */
+export const sealedRowsCopy = ({ from, to }: { from: number; to: number }): string => `
+  copy (
   select s.seq, s.entry_id, s.prev_hash, s.hash, s.leaf_hash, s.seal_hmac, s.horizon::text, s.sealed_at,
          e.id, e.at, e.action, e.actor, e.subject, e.outcome, e.severity, e.n, e.era, e.xid, e.entry, e.entry_hmac
     from audit_seal s left join audit_entry e on e.id = s.entry_id
-   where s.seq >= ${Number(from)} and s.seq < ${Number(to)} order by s.seq`;
+   where s.seq >= ${Number(from)} and s.seq < ${Number(to)} order by s.seq) to stdout (format binary)`;

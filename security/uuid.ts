@@ -29,8 +29,12 @@ export function uuidToBytes(uuid: string): Buffer {
 
 /** The text of 16 bytes that are a UUID already. */
 export function uuidFromBytes(bytes: Uint8Array): string {
-  const hex = Buffer.from(bytes).toString('hex');
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
+  return uuidFromHex(Buffer.from(bytes).toString('hex'));
+}
+
+/** The text of 32 hexadecimal digits that are a UUID already. */
+export function uuidFromHex(hex: string): string {
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
 }
 
 function formatUuid(bytes: Buffer, version: number): string {
