@@ -35,6 +35,8 @@ const HEADER_BYTES = 19;
 const END_OF_ROWS = -1;
 /** PostgreSQL counts microseconds from 2000-01-01. */
 const EPOCH_MS = Date.UTC(2000, 0, 1);
+/** `Date` ends in the year 275760 (ECMA-262 section 21.4.1.1), PostgreSQL later, and it has infinity. */
+const LAST_MICROSECOND = (8.64e15 - EPOCH_MS) * 1_000;
 
 /**
  * Streams the sealed rows of a range in their order, in PostgreSQL's binary format: a third of the bytes of the text
@@ -162,8 +164,10 @@ let lastSecond = { at: Number.NaN, text: '' };
  * RFC 3339 in UTC with exactly six digits of fraction.
  *
  * @param since2000 exact as a number until the year 2285
+ * @returns `infinity`, which no entry says, for what `Date` cannot hold
  */
 function microseconds(since2000: number): string {
+  if (Math.abs(since2000) > LAST_MICROSECOND) return 'infinity';
   const second = Math.floor(since2000 / 1_000_000);
   if (second !== lastSecond.at) {
     lastSecond = { at: second, text: new Date(EPOCH_MS + second * 1_000).toISOString().slice(0, -'000Z'.length) };
@@ -172,9 +176,11 @@ function microseconds(since2000: number): string {
 }
 
 /** What {@link sealedRows} reads. COPY takes no parameters; both are numbers of this program. */
-export const sealedRowsCopy = ({ from, to }: { from: number; to: number }): string => `
-  copy (
+export const sealedRowsCopy = (range: { from: number; to: number }): string =>
+  `copy (${sealedRowsQuery(range)}) to stdout (format binary)`;
+
+export const sealedRowsQuery = ({ from, to }: { from: number; to: number }): string => `
   select s.seq, s.entry_id, s.prev_hash, s.hash, s.leaf_hash, s.seal_hmac, s.horizon::text, s.sealed_at,
          e.id, e.at, e.action, e.actor, e.subject, e.outcome, e.severity, e.n, e.era, e.xid, e.entry, e.entry_hmac
     from audit_seal s left join audit_entry e on e.id = s.entry_id
-   where s.seq >= ${Number(from)} and s.seq < ${Number(to)} order by s.seq) to stdout (format binary)`;
+   where s.seq >= ${Number(from)} and s.seq < ${Number(to)} order by s.seq`;
