@@ -1,34 +1,46 @@
-import { createHash, type KeyObject, randomUUID } from 'node:crypto';
+import { type KeyObject, randomUUID } from 'node:crypto';
+import { availableParallelism } from 'node:os';
 import { table } from '../cli/replay-report.ts';
-import { createAuditLog } from '../db/audit.ts';
+import { type AuditEvent, createAuditLog } from '../db/audit.ts';
 import { createAuditVerifier } from '../db/audit-verify.ts';
 import { createOrm, type Database } from '../db/orm.ts';
-import { oneRow, rows, run, type Tx } from '../db/sql.ts';
+import { oneRow, run, type Tx } from '../db/sql.ts';
+import { hashLog } from './audit-hash.ts';
 import { median } from './slices.ts';
 
 const CALLERS = 8;
-const ROUNDS = 7;
-const CALLS = 800;
-/** Entries that verification is measured over, on top of what the run has left. */
-const ENTRIES = 60_000;
+const ROUNDS = 9;
+const CALLS = 1_500;
+/** Entries that verification is measured over at least, unless told otherwise. */
+const ENTRIES = 100_000;
 const BATCH = 500;
-const PAGE = 2_000;
+const VERIFY_ROUNDS = 5;
 const SEALED_WITHIN_MS = 60_000;
+/** What is offered to the sealer: more than the target, in transactions that callers with several entries have. */
+const OFFERED = { perSecond: 5_500, entries: 55, seconds: 10 };
 
 /**
- * What an audit entry costs a transaction that inserts a row anyway, and what verification costs beside hashing the same
- * bytes read from PostgreSQL. The instance's own worker seals meanwhile, as in production.
+ * What an audit entry costs a transaction that inserts a row anyway, how far the sealer is behind under load, and what
+ * verification costs beside hashing the same bytes read from PostgreSQL. The instance's own worker seals meanwhile, as in
+ * production.
+ *
+ * @param entries how many verification is measured over at least
  */
-export async function auditTable(given: { ownerUrl: string; auditKey: KeyObject }): Promise<string> {
+export async function auditTable(given: {
+  ownerUrl: string;
+  auditKey: KeyObject;
+  entries?: number | undefined;
+}): Promise<string> {
   const db = await createOrm({ databaseUrl: given.ownerUrl, poolMax: CALLERS + 2, applicationName: 'bench' });
   try {
     await run(db.fork(), 'create table if not exists bench_row (id uuid primary key, body text not null)');
     const append = await appendTimes(db, given.auditKey);
     await sealed(db);
     const lag = await sealLag(db);
-    const verify = await verifyTimes(db, given.auditKey);
-    const ratios = table(['audit', 'bare per s', 'ours per s', 'ratio'], [append, verify]);
-    return `${ratios}\n\n${lag}`;
+    const load = await sealingUnderLoad(db, given.auditKey);
+    const { lines, note } = await verifyTimes(db, given.auditKey, given.entries ?? ENTRIES);
+    const ratios = table(['audit', 'bare per s', 'ours per s', 'ratio'], [append, ...lines]);
+    return [ratios, lag, load, note].join('\n\n');
   } finally {
     await run(db.fork(), 'drop table if exists bench_row').catch(() => {});
     await db.close();
@@ -50,13 +62,7 @@ async function appendTimes(db: Database, auditKey: KeyObject): Promise<string[]>
   const ours = () =>
     db.transaction(async (tx) => {
       await insert(tx);
-      await audit.append(tx, {
-        action: 'bench.appended',
-        actor: { kind: 'system' },
-        subject: { kind: 'bench', id: randomUUID() },
-        outcome: 'success',
-        details: { amount: '250.00', currency: 'USD', points: [{ ruleId: 'velocity', points: 0 }] },
-      });
+      await audit.append(tx, event('bench.appended'));
     });
   const rates = { bare: [] as number[], ours: [] as number[] };
   for (let round = 0; round < ROUNDS; round += 1) {
@@ -66,17 +72,60 @@ async function appendTimes(db: Database, auditKey: KeyObject): Promise<string[]>
   return line('insert in a transaction, with an entry', median(rates.bare), median(rates.ours));
 }
 
-/** From the entry's own time to the time in its seal, over the entries of the appends above: both clocks are this machine's. */
-async function sealLag(db: Database): Promise<string> {
-  const { p50, p99, entries } = await oneRow<{ p50: string; p99: string; entries: string }>(
-    db.fork(),
-    `select extract(epoch from percentile_disc(0.5) within group (order by s.sealed_at - e.at)) * 1000 as p50,
-            extract(epoch from percentile_disc(0.99) within group (order by s.sealed_at - e.at)) * 1000 as p99,
-            count(*) as entries
-       from audit_seal s join audit_entry e on e.id = s.entry_id where e.action = 'bench.appended'`,
-  );
-  return `sealed after: p50 ${Number(p50).toFixed(0)} ms, p99 ${Number(p99).toFixed(0)} ms (${entries} entries)`;
+/** From the entry's own time to the time in its seal: both clocks are this machine's. */
+const LAG = `
+  select extract(epoch from percentile_disc(0.5) within group (order by s.sealed_at - e.at)) * 1000 as p50,
+         extract(epoch from percentile_disc(0.99) within group (order by s.sealed_at - e.at)) * 1000 as p99,
+         count(*) as entries, extract(epoch from max(s.sealed_at) - min(e.at)) as seconds
+    from audit_seal s join audit_entry e on e.id = s.entry_id where e.action = $1`;
+
+interface Lag {
+  p50: string;
+  p99: string;
+  entries: string;
+  seconds: string;
 }
+
+const inMs = (ms: string) => `${Number(ms).toFixed(0)} ms`;
+
+/** Over the entries of the appends. */
+async function sealLag(db: Database): Promise<string> {
+  const { p50, p99, entries } = await oneRow<Lag>(db.fork(), LAG, ['bench.appended']);
+  return `sealed after: p50 ${inMs(p50)}, p99 ${inMs(p99)} (${entries} entries of the inserts above)`;
+}
+
+/** Offers entries at a steady rate, whether the sealer keeps up or not. */
+async function sealingUnderLoad(db: Database, auditKey: KeyObject): Promise<string> {
+  const audit = createAuditLog({ auditKey });
+  const { perSecond: rate, entries, seconds } = OFFERED;
+  const started = performance.now();
+  const calls = (rate / entries) * seconds;
+  let next = 0;
+  await Promise.all(
+    Array.from({ length: CALLERS }, async () => {
+      for (let call = next++; call < calls; call = next++) {
+        const wait = started + (call * entries * 1000) / rate - performance.now();
+        if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
+        await db.transaction((tx) =>
+          audit.append(tx, ...Array.from({ length: entries }, () => event('bench.offered'))),
+        );
+      }
+    }),
+  );
+  const appended = (calls * entries) / ((performance.now() - started) / 1000);
+  await sealed(db);
+  const lag = await oneRow<Lag>(db.fork(), LAG, ['bench.offered']);
+  const rates = `${rate}/s offered, ${appended.toFixed(0)}/s appended, ${(Number(lag.entries) / Number(lag.seconds)).toFixed(0)}/s sealed`;
+  return `sealing under load: ${rates}; sealed after: p50 ${inMs(lag.p50)}, p99 ${inMs(lag.p99)} (${lag.entries} entries, ${entries} a transaction)`;
+}
+
+const event = (action: string): AuditEvent => ({
+  action,
+  actor: { kind: 'system' },
+  subject: { kind: 'bench', id: randomUUID() },
+  outcome: 'success',
+  details: { amount: '250.00', currency: 'USD', points: [{ ruleId: 'velocity', points: 0 }] },
+});
 
 async function perSecond(call: () => Promise<unknown>): Promise<number> {
   const started = performance.now();
@@ -92,64 +141,59 @@ async function perSecond(call: () => Promise<unknown>): Promise<number> {
   return CALLS / ((performance.now() - started) / 1000);
 }
 
-async function verifyTimes(db: Database, auditKey: KeyObject): Promise<string[]> {
+/** Both sides read the same rows by the same statement, in the same ranges, with as many threads and connections. */
+async function verifyTimes(db: Database, auditKey: KeyObject, entries: number) {
   const audit = createAuditLog({ auditKey });
-  for (let n = 0; n < ENTRIES; n += BATCH) {
-    const event = (at: number) => ({
-      action: 'bench.appended',
-      actor: { kind: 'system' } as const,
-      subject: { kind: 'bench', id: String(at) },
-      outcome: 'success' as const,
-      details: { amount: '250.00', currency: 'USD', points: [{ ruleId: 'velocity', points: 0 }] },
-    });
-    await db.transaction((tx) => audit.append(tx, ...Array.from({ length: BATCH }, (_, at) => event(n + at))));
+  const sealedNow = async () =>
+    Number((await oneRow<{ n: string }>(db.fork(), 'select count(*) as n from audit_seal')).n);
+  for (let n = await sealedNow(); n < entries; n += BATCH) {
+    await db.transaction((tx) => audit.append(tx, ...Array.from({ length: BATCH }, () => event('bench.stored'))));
   }
-  await sealed(db);
-  const total = Number((await oneRow<{ n: string }>(db.fork(), 'select count(*) as n from audit_seal')).n);
+  await sealed(db, entries);
+  const total = await sealedNow();
   const verifier = createAuditVerifier({ db, auditKeys: [auditKey] });
-  const rates = { bare: [] as number[], ours: [] as number[] };
-  for (let round = 0; round < 3; round += 1) {
-    const started = performance.now();
-    const hashed = await hashAll(db);
-    rates.bare.push(hashed / ((performance.now() - started) / 1000));
-    const before = performance.now();
-    const { valid, reason } = await verifier.verify();
-    if (!valid) throw new Error(`the log of the bench does not verify: ${reason}`);
-    rates.ours.push(total / ((performance.now() - before) / 1000));
+  let rss = 0;
+  const sampling = setInterval(() => {
+    rss = Math.max(rss, process.memoryUsage.rss());
+  }, 50);
+  const lines: string[][] = [];
+  let fastest = 0;
+  for (const threads of new Set([1, availableParallelism()])) {
+    const rates = { bare: [] as number[], ours: [] as number[] };
+    for (let round = 0; round < VERIFY_ROUNDS; round += 1) {
+      rates.bare.push(await rate(total, () => hashLog(db.databaseUrl, total, threads)));
+      rates.ours.push(
+        await rate(total, async () => {
+          const { valid, reason } = await verifier.verify({ threads });
+          if (!valid) throw new Error(`the log of the bench does not verify: ${reason}`);
+        }),
+      );
+    }
+    fastest = Math.max(fastest, median(rates.ours));
+    const name = `verification of ${total} entries, SHA-256 of the same bytes, ${threads} thread(s) each`;
+    lines.push(line(name, median(rates.bare), median(rates.ours)));
   }
-  return line(`verification of ${total} entries`, median(rates.bare), median(rates.ours));
+  clearInterval(sampling);
+  const seconds = (total / fastest).toFixed(1);
+  return { lines, note: `the whole log verified in ${seconds} s; this process at most ${(rss / 1e6).toFixed(0)} MB` };
 }
 
-async function sealed(db: Database): Promise<void> {
-  const deadline = performance.now() + SEALED_WITHIN_MS;
+async function rate(count: number, work: () => Promise<unknown>): Promise<number> {
+  const started = performance.now();
+  await work();
+  return count / ((performance.now() - started) / 1000);
+}
+
+/** Waits until nothing is unsealed. @param entries how many were appended, for the time it may take */
+async function sealed(db: Database, entries = 0): Promise<void> {
+  const deadline = performance.now() + SEALED_WITHIN_MS + entries / 5;
   for (;;) {
     const { open } = await oneRow<{ open: boolean }>(
       db.fork(),
       'select (select count(*) from audit_entry) > (select count(*) from audit_seal) as open',
     );
     if (!open) return;
-    if (performance.now() > deadline) throw new Error('the sealer did not catch up within a minute');
+    if (performance.now() > deadline) throw new Error('the sealer did not catch up');
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
-}
-
-/** The same bytes in the same pages, hashed and nothing else. */
-async function hashAll(db: Database): Promise<number> {
-  const hash = createHash('sha256');
-  let count = 0;
-  for (let after = -1; ; ) {
-    const page = await rows<{ seq: string; entry: string }>(
-      db.fork(),
-      `select s.seq, e.entry from audit_seal s join audit_entry e on e.id = s.entry_id
-        where s.seq > $1 order by s.seq limit ${PAGE}`,
-      [after],
-    );
-    const last = page.at(-1);
-    if (last === undefined) break;
-    for (const { entry } of page) hash.update(entry);
-    after = Number(last.seq);
-    count += page.length;
-  }
-  hash.digest();
-  return count;
 }

@@ -65,7 +65,7 @@ async function benchBeside({ endpoints, dataDir }: OwnInstance, part: keyof type
   if (endpoints.databaseOwner === undefined) throw new Error('the instance told no databaseOwner');
   say(`${part} ...`);
   const auditKey = createSecretKey(Buffer.from(loadOrCreateSecrets(dataDir).AUDIT_KEY, 'base64'));
-  say(`\n${await BESIDE[part]({ ownerUrl: endpoints.databaseOwner, auditKey })}`);
+  say(`\n${await BESIDE[part]({ ownerUrl: endpoints.databaseOwner, auditKey, entries })}`);
 }
 
 async function bench(instance: OwnInstance): Promise<void> {
@@ -148,6 +148,8 @@ say(
   `Load of the machine before: ${loadavg()[0]?.toFixed(1)} (anything above 0.5 is somebody else's work and slows this)`,
 );
 const part = process.argv[2];
+/** `npm run bench -- audit 1000000` */
+const entries = process.argv[3] === undefined ? undefined : Number(process.argv[3]);
 if (part === undefined || part === 'crypto') say(`\n${await cryptoTable()}\n`);
 if (part === 'history') await historyTable(say);
 if (part === 'backtest' || part === undefined) say(`\n${await backtestTable()}\n`);

@@ -14,6 +14,7 @@ export async function sealLog(databaseUrl: string, auditKey: KeyObject): Promise
   const client = new pg.Client({
     connectionString: databaseUrl,
     application_name: 'tradeguard-sealer',
+    pipeline: true,
     options: '-c lock_timeout=10000 -c timezone=UTC',
   });
   client.on('error', () => {});

@@ -4,7 +4,7 @@ import { LEAF_PREFIX } from '../security/audit-chain.ts';
 import { sealMessage } from '../security/audit-seal-mac.ts';
 import { createCompactRange, perfectSubtrees } from '../security/merkle.ts';
 import { createHmacCheck, createSha256 } from '../security/sha256.ts';
-import { type SealedRow, sealedRows } from './audit-rows.ts';
+import { type SealedRow, sealedRowsByChunk } from './audit-rows.ts';
 import { TILE_LEVELS, TILE_WIDTH } from './audit-tree.ts';
 import { type Cold, createColdRows, NOTHING_COLD } from './cold-rows.ts';
 
@@ -179,11 +179,14 @@ export function createRangeCheck(auditKeys: readonly KeyObject[]) {
     const cold = await createColdRows(client, task, task.cold ?? NOTHING_COLD);
     try {
       let isOver = false;
-      for await (const row of sealedRows(client, task)) {
+      for await (const rows of sealedRowsByChunk(client, task)) {
         // Rows that nobody needs are read all the same: a COPY that is left in the middle leaves a connection of no use.
         if (isOver) continue;
-        const completed = cold.complete(row);
-        isOver = walked.push(completed instanceof Promise ? await completed : completed);
+        for (const row of rows) {
+          const completed = cold.complete(row);
+          isOver = walked.push(completed instanceof Promise ? await completed : completed);
+          if (isOver) break;
+        }
       }
     } finally {
       await cold.close();

@@ -1,6 +1,6 @@
 import type { ClientBase } from 'pg';
 import { to as copyTo } from 'pg-copy-streams';
-import { uuidFromBytes } from '../security/uuid.ts';
+import { uuidFromHex } from '../security/uuid.ts';
 
 /** A seal with its entry, as the tables hold them. Buffers are views that are good until the next row. */
 export interface SealedRow {
@@ -40,6 +40,8 @@ const HEADER_BYTES = 19;
 const END_OF_ROWS = -1;
 /** PostgreSQL counts microseconds from 2000-01-01. */
 const EPOCH_MS = Date.UTC(2000, 0, 1);
+/** `Date` ends in the year 275760 (ECMA-262 section 21.4.1.1), PostgreSQL later, and it has infinity. */
+const LAST_MICROSECOND = (8.64e15 - EPOCH_MS) * 1_000;
 
 /** Sequence numbers: from the one to the other, exclusive, or those of a list. */
 export type RowChoice = { from: number; to: number } | { seqs: readonly number[] };
@@ -51,7 +53,12 @@ export type RowChoice = { from: number; to: number } | { seqs: readonly number[]
  * @throws errors of the connection, which must not be used by others meanwhile
  */
 export async function* sealedRows(client: ClientBase, choice: RowChoice): AsyncGenerator<SealedRow> {
-  const stream = client.query(copyTo(`copy (${rowsOf(choice)}) to stdout (format binary)`));
+  for await (const rows of sealedRowsByChunk(client, choice)) yield* rows;
+}
+
+/** The same, by what arrived at once: waiting for every row by itself would cost as much as hashing it. */
+export async function* sealedRowsByChunk(client: ClientBase, choice: RowChoice): AsyncGenerator<Iterable<SealedRow>> {
+  const stream = client.query(copyTo(sealedRowsCopy(choice)));
   let rest: Buffer = Buffer.alloc(0);
   let isBegun = false;
   for await (const chunk of stream as AsyncIterable<Buffer>) {
@@ -65,6 +72,7 @@ export async function* sealedRows(client: ClientBase, choice: RowChoice): AsyncG
       at = HEADER_BYTES;
       isBegun = true;
     }
+    const begins: number[] = [];
     for (;;) {
       const end = endOfRow(bytes, at);
       if (end === undefined) break;
@@ -72,9 +80,10 @@ export async function* sealedRows(client: ClientBase, choice: RowChoice): AsyncG
         at = bytes.length;
         break;
       }
-      yield rowAt(bytes, at + 2);
+      begins.push(at + 2);
       at = end;
     }
+    yield rowsAt(bytes, begins);
     rest = bytes.subarray(at);
   }
 }
@@ -92,6 +101,10 @@ function endOfRow(bytes: Buffer, at: number): number | undefined {
   return end <= bytes.length ? end : undefined;
 }
 
+function* rowsAt(bytes: Buffer, begins: readonly number[]): Generator<SealedRow> {
+  for (const begin of begins) yield rowAt(bytes, begin);
+}
+
 function rowAt(bytes: Buffer, begin: number): SealedRow {
   let at = begin;
   function next(): Buffer | null {
@@ -101,19 +114,21 @@ function rowAt(bytes: Buffer, begin: number): SealedRow {
     at += length;
     return bytes.subarray(at - length, at);
   }
-  const text = () => next()?.toString('utf8') ?? null;
+  /** A field without a view of it, which costs more than reading it. */
+  function read<T>(value: (from: number, to: number) => T): T | null {
+    const length = bytes.readInt32BE(at);
+    at += 4;
+    if (length < 0) return null;
+    at += length;
+    return value(at - length, at);
+  }
+  const text = () => read((from, to) => bytes.toString('utf8', from, to));
   const required = () => next() ?? Buffer.alloc(0);
-  const count = () => next()?.readBigInt64BE().toString() ?? '';
-  const uuid = () => {
-    const id = next();
-    return id === null ? null : uuidFromBytes(id);
-  };
-  const time = () => {
-    const micros = next()?.readBigInt64BE();
-    return micros === undefined ? null : microseconds(micros);
-  };
+  const count = () => read((from) => integer(bytes, from)) ?? '';
+  const time = () => read((from) => microseconds(bytes.readInt32BE(from) * 2 ** 32 + bytes.readUInt32BE(from + 4)));
+  const uuid = () => read((from, to) => uuidFromHex(bytes.toString('hex', from, to)));
   return {
-    seq: Number(required().readBigInt64BE()),
+    seq: Number(count()),
     entryId: uuid() ?? '',
     prevHash: required(),
     hash: required(),
@@ -131,29 +146,49 @@ function rowAt(bytes: Buffer, begin: number): SealedRow {
       severity: text(),
     },
     n: count(),
-    era: next()?.readInt32BE().toString() ?? '',
+    era: read((from) => String(bytes.readInt32BE(from))) ?? '',
     xid: count(),
     entry: text(),
     entryHmac: next(),
   };
 }
 
-/** RFC 3339 in UTC with exactly six digits of fraction. */
-function microseconds(since2000: bigint): string {
-  const ms = Number(since2000 / 1000n);
-  const rest = Number(since2000 % 1000n);
-  // Before 2000 the rest is negative: one millisecond less, and the rest from there.
-  const [whole, micros] = rest < 0 ? [ms - 1, rest + 1000] : [ms, rest];
-  return `${new Date(EPOCH_MS + whole).toISOString().slice(0, -1)}${String(micros).padStart(3, '0')}Z`;
+/** The decimal text of 64 bits. */
+function integer(bytes: Buffer, at: number): string {
+  const high = bytes.readInt32BE(at);
+  // Most numbers are exact without a BigInt, which is slow.
+  const isExact = high >= 0 && high < 2 ** 21;
+  return isExact ? String(high * 2 ** 32 + bytes.readUInt32BE(at + 4)) : bytes.readBigInt64BE(at).toString();
 }
 
-const rowsOf = (choice: RowChoice) => `
+/** The second that {@link microseconds} was last asked for: rows that follow each other mostly share it. */
+let lastSecond = { at: Number.NaN, text: '' };
+
+/**
+ * RFC 3339 in UTC with exactly six digits of fraction.
+ *
+ * @param since2000 exact as a number until the year 2285
+ * @returns `infinity`, which no entry says, for what `Date` cannot hold
+ */
+function microseconds(since2000: number): string {
+  if (Math.abs(since2000) > LAST_MICROSECOND) return 'infinity';
+  const second = Math.floor(since2000 / 1_000_000);
+  if (second !== lastSecond.at) {
+    lastSecond = { at: second, text: new Date(EPOCH_MS + second * 1_000).toISOString().slice(0, -'000Z'.length) };
+  }
+  return `${lastSecond.text}${String(since2000 - second * 1_000_000).padStart(6, '0')}Z`;
+}
+
+/** What {@link sealedRows} reads. COPY takes no parameters; these are numbers of this program. */
+export const sealedRowsCopy = (choice: RowChoice): string =>
+  `copy (${sealedRowsQuery(choice)}) to stdout (format binary)`;
+
+export const sealedRowsQuery = (choice: RowChoice): string => `
   select s.seq, s.entry_id, s.prev_hash, s.hash, s.leaf_hash, s.seal_hmac, s.horizon::text, s.sealed_at,
          e.id, e.at, e.action, e.actor, e.subject, e.outcome, e.severity, e.n, coalesce(e.era, s.era), e.xid, e.entry, e.entry_hmac
     from audit_seal s left join audit_entry e on e.id = s.entry_id
    where ${conditionOf(choice)} order by s.seq`;
 
-/** COPY takes no parameters; these are numbers of this program. */
 const conditionOf = (choice: RowChoice) =>
   'seqs' in choice
     ? `s.seq = any('{${choice.seqs.map(Number).join()}}'::bigint[])`

@@ -1,7 +1,8 @@
 import type { KeyObject } from 'node:crypto';
 import type { ClientBase } from 'pg';
-import { chainHash, genesisHash, leafHash } from '../security/audit-chain.ts';
-import { sealHmac } from '../security/audit-seal-mac.ts';
+import { genesisHash, LEAF_PREFIX } from '../security/audit-chain.ts';
+import { sealMessage } from '../security/audit-seal-mac.ts';
+import { createHmacSha256, createSha256 } from '../security/sha256.ts';
 import { completesTile, extendTree } from './audit-tree.ts';
 import { oneRow, type Tx } from './sql.ts';
 
@@ -54,100 +55,86 @@ interface Pass {
  */
 export function createChainSealer({ auditKey, batchSize = BATCH_SIZE }: { auditKey: KeyObject; batchSize?: number }) {
   let pass: Pass | undefined;
+  const sha256 = createSha256();
+  const hmac = createHmacSha256(auditKey);
 
   async function sealNext(client: ClientBase): Promise<SealResult> {
-    const { rows: tried } = await client.query<{ locked: boolean }>(
-      `select pg_try_advisory_xact_lock(hashtextextended('tradeguard.audit-seal', 0)) as locked`,
-    );
-    if (tried[0]?.locked !== true) return { outcome: 'busy' };
-
+    const after = pass?.after ?? { xid: '0', n: '0' };
+    // Sent at once where the connection is a pipeline; each sees what was committed before the one in front of it ended.
     // The snapshot is taken before the entries are read: what it sees is among them, what is newer does no harm.
-    const { rows: states } = await client.query<State>(STATE);
+    const [, { rows: tried }, { rows: states }, { rows: found }] = await Promise.all([
+      client.query('begin isolation level read committed'),
+      client.query<{ locked: boolean }>(TRY_LOCK),
+      client.query<State>(STATE),
+      // One more than the batch tells whether this was the last one, which is the one to carry the horizon.
+      client.query<PendingEntry>(PENDING, [after.xid, after.n, batchSize + 1]),
+    ]);
+    if (tried[0]?.locked !== true) {
+      await client.query('rollback');
+      return { outcome: 'busy' };
+    }
     const state = states[0];
     if (state === undefined) throw new Error('the audit log has no origin: run the migrations');
     const end = endOf(state);
-    const current: Pass = pass ?? {
-      snapshot: state.snapshot,
-      xmax: BigInt(state.snapshot_xmax),
-      after: { xid: '0', n: '0' },
-    };
-    // One more than the batch tells whether this was the last one, which is the one to carry the horizon.
-    const { rows: found } = await client.query<PendingEntry>(
-      'select id, n, era, xid, entry from audit_pending($1, $2, $3)',
-      [current.after.xid, current.after.n, batchSize + 1],
-    );
+    const current: Pass = pass ?? { snapshot: state.snapshot, xmax: BigInt(state.snapshot_xmax), after };
     const pending = found.slice(0, batchSize);
     const last = pending.at(-1);
     // Everything the pass's snapshot saw has a smaller transaction id than its xmax, so an id beyond ends the pass even
     // when appends never cease.
     const more = found.length > pending.length;
     const isComplete = last === undefined || !more || BigInt(last.xid) >= current.xmax;
-    const newEnd = await insertSeals(client, end, pending, state.now, isComplete ? current.snapshot : null);
-    if (completesTile(end.seq + 1, newEnd.seq + 1)) await extendTree(client, newEnd.seq + 1);
+    const seals = sealsOf(end, pending, state.now, isComplete ? current.snapshot : null);
+    const size = seals.end.seq + 1;
+    const inserted = pending.length > 0 ? client.query(INSERT_SEALS, seals.parameters) : undefined;
+    if (completesTile(end.seq + 1, size)) {
+      await inserted;
+      await extendTree(client, size);
+    }
+    // A commit that follows a failed insert rolls back.
+    await Promise.all([inserted, client.query('commit')]);
     pass = isComplete ? undefined : { ...current, after: { xid: last.xid, n: last.n } };
-    return { outcome: 'sealed', count: pending.length, end: newEnd, more };
+    return { outcome: 'sealed', count: pending.length, end: seals.end, more };
   }
 
-  async function insertSeals(
-    client: ClientBase,
-    end: ChainEnd,
-    entries: readonly PendingEntry[],
-    sealedAt: string,
-    horizon: string | null,
-  ): Promise<ChainEnd> {
-    if (entries.length === 0) return end;
+  /** What {@link INSERT_SEALS} takes for entries that follow `end`. */
+  function sealsOf(end: ChainEnd, entries: readonly PendingEntry[], sealedAt: string, horizon: string | null) {
     const seals = { ids: [] as string[], prev: [] as Buffer[], hash: [] as Buffer[], leaf: [] as Buffer[] };
     const eras: number[] = [];
     const macs: Buffer[] = [];
     let { seq, hash: prevHash } = end;
     for (const [index, { id, n, era, xid, entry }] of entries.entries()) {
       seq += 1;
-      const hash = chainHash(prevHash, entry);
-      const leaf = leafHash(entry);
+      const hash = Buffer.from(sha256(prevHash, entry));
+      const leaf = Buffer.from(sha256(LEAF_PREFIX, entry));
+      const message = sealMessage({
+        seq,
+        entryId: id,
+        n,
+        era: String(era),
+        xid,
+        prevHash,
+        hash,
+        leafHash: leaf,
+        sealedAt,
+        horizon: index === entries.length - 1 ? horizon : null,
+      });
       seals.ids.push(id);
       seals.prev.push(prevHash);
       seals.hash.push(hash);
       seals.leaf.push(leaf);
       eras.push(era);
-      macs.push(
-        sealHmac(auditKey, {
-          seq,
-          entryId: id,
-          n,
-          era: String(era),
-          xid,
-          prevHash,
-          hash,
-          leafHash: leaf,
-          sealedAt,
-          horizon: index === entries.length - 1 ? horizon : null,
-        }),
-      );
+      macs.push(Buffer.from(hmac(message)));
       prevHash = hash;
     }
-    await client.query(INSERT_SEALS, [
-      end.seq,
-      seals.ids,
-      eras,
-      seals.prev,
-      seals.hash,
-      seals.leaf,
-      macs,
-      seq,
-      horizon,
-      sealedAt,
-    ]);
-    return { seq, hash: prevHash };
+    const columns = [seals.ids, eras, seals.prev, seals.hash, seals.leaf, macs];
+    return { end: { seq, hash: prevHash }, parameters: [end.seq, ...columns, seq, horizon, sealedAt] };
   }
 
   return {
     /** Seals the next batch in a transaction of its own. @throws errors of the connection; nothing is sealed then */
     async seal(client: ClientBase): Promise<SealResult> {
-      await client.query('begin isolation level read committed');
       try {
-        const result = await sealNext(client);
-        await client.query(result.outcome === 'busy' ? 'rollback' : 'commit');
-        return result;
+        return await sealNext(client);
       } catch (error) {
         pass = undefined;
         await client.query('rollback').catch(() => {});
@@ -172,7 +159,8 @@ export function createChainSealer({ auditKey, batchSize = BATCH_SIZE }: { auditK
           const { rows: states } = await client.query<State>(STATE);
           const state = states[0];
           if (state === undefined) throw new Error('the audit log has no origin: run the migrations');
-          await insertSeals(client, endOf(state), remainder, state.now, null);
+          const seals = sealsOf(endOf(state), remainder, state.now, null);
+          await client.query(INSERT_SEALS, seals.parameters);
         }
         await client.query('commit');
       } catch (error) {
@@ -240,6 +228,10 @@ function endOf(state: State): ChainEnd {
   if (state.seq === null || state.hash === null) return { seq: -1, hash: genesisHash(state.origin) };
   return { seq: Number(state.seq), hash: state.hash };
 }
+
+const TRY_LOCK = `select pg_try_advisory_xact_lock(hashtextextended('tradeguard.audit-seal', 0)) as locked`;
+
+const PENDING = 'select id, n, era, xid, entry from audit_pending($1, $2, $3)';
 
 const STATE = `
   select s.seq, s.hash, o.origin, pg_current_snapshot()::text as snapshot,

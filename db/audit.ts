@@ -1,7 +1,9 @@
 import type { KeyObject } from 'node:crypto';
 import { auditSeverity } from '../domain/audit-severity.ts';
-import { canonicalJson, entryHmac } from '../security/audit-chain.ts';
+import { canonicalJson } from '../security/audit-chain.ts';
+import { createHmacSha256 } from '../security/sha256.ts';
 import { uuidV7 } from '../security/uuid.ts';
+import { sentWithTheNext } from './deferred-statements.ts';
 import { run, type Tx } from './sql.ts';
 
 /** One event for the audit log. Personal data never enters: ids, keyed tokens and masked values only. */
@@ -19,12 +21,12 @@ export interface AuditEvent {
 }
 
 const COLUMNS = 'id, entry, entry_hmac, at, action, actor, subject, outcome, severity';
-const INSERT_ONE = `insert into audit_entry (${COLUMNS}) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`;
-const INSERT_MANY = `
+const INSERT_ONE = sentWithTheNext(`insert into audit_entry (${COLUMNS}) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`);
+const INSERT_MANY = sentWithTheNext(`
   insert into audit_entry (${COLUMNS})
   select ${COLUMNS} from unnest($1::uuid[], $2::text[], $3::bytea[], $4::timestamptz[], $5::text[], $6::text[], $7::text[],
       $8::text[], $9::text[]) with ordinality as e (${COLUMNS}, position)
-   order by position`;
+   order by position`);
 
 /** Where a request came from, as its audit entries record it. */
 export interface RequestTrace {
@@ -40,6 +42,7 @@ export interface RequestTrace {
  */
 export function createAuditLog({ auditKey }: { auditKey: KeyObject }) {
   const microsecondsNow = createMicrosecondClock();
+  const hmac = createHmacSha256(auditKey);
   return {
     /** Appends the events in their order. @throws when an event is not strict JSON (RFC 8785) */
     async append(tx: Tx, ...events: AuditEvent[]): Promise<void> {
@@ -63,7 +66,7 @@ export function createAuditLog({ auditKey }: { auditKey: KeyObject }) {
           workflowId: event.workflowId ?? null,
           details: event.details ?? {},
         });
-        return [id, text, entryHmac(auditKey, text), at, action, actor.id ?? null, subject.id, outcome, severity];
+        return [id, text, Buffer.from(hmac(text)), at, action, actor.id ?? null, subject.id, outcome, severity];
       });
       const [only] = entries;
       if (only === undefined) return;

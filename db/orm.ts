@@ -1,5 +1,6 @@
 import { MikroORM } from '@mikro-orm/postgresql';
 import type { Pool, PoolClient } from 'pg';
+import { deferStatements } from './deferred-statements.ts';
 import { entities } from './entities/index.ts';
 import { prepareStatements } from './prepared-statements.ts';
 import type { Tx } from './sql.ts';
@@ -41,10 +42,12 @@ export async function createOrm(options: OrmOptions) {
       application_name: options.applicationName,
       connectionTimeoutMillis: acquireTimeout,
       keepAlive: true,
+      pipeline: true,
       onPoolCreated(created: Pool) {
         pool = created;
         giveBackLostConnections(created);
         prepareStatements(created);
+        deferStatements(created);
       },
       options: `-c lock_timeout=2000 -c statement_timeout=${statementTimeout} -c idle_in_transaction_session_timeout=30000 -c timezone=UTC`,
     },

@@ -28,14 +28,20 @@ export function createSha256(): (prefix: Uint8Array, message: string | Uint8Arra
   };
 }
 
-/**
- * Tells whether a MAC is the HMAC-SHA256 of a message (RFC 2104 section 2), in constant time, for many messages under one
- * key: the two padded keys are made once. One message is checked with `createHmac`.
- */
+/** Tells whether a MAC is the HMAC-SHA256 of a message, in constant time; of many messages, see {@link createHmacSha256}. */
 export function createHmacCheck(key: KeyObject): (message: string | Uint8Array, mac: Uint8Array) => boolean {
+  const hmac = createHmacSha256(key);
+  return (message, mac) => mac.length === DIGEST_BYTES && timingSafeEqual(hmac(message), mac);
+}
+
+/**
+ * HMAC-SHA256 (RFC 2104 section 2) for many messages under one key: the two padded keys are made once. What it returns is
+ * overwritten by the next call.
+ */
+export function createHmacSha256(key: KeyObject): (message: string | Uint8Array) => Buffer {
   const sha256 = createSha256();
   const [inner, outer] = [paddedKey(key, 0x36), paddedKey(key, 0x5c)];
-  return (message, mac) => mac.length === DIGEST_BYTES && timingSafeEqual(sha256(outer, sha256(inner, message)), mac);
+  return (message) => sha256(outer, sha256(inner, message));
 }
 
 function paddedKey(key: KeyObject, pad: number): Buffer {

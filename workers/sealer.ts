@@ -146,6 +146,7 @@ function connectionTo(databaseUrl: string): pg.Client {
     connectionTimeoutMillis: 5_000,
     query_timeout: 20_000,
     keepAlive: true,
+    pipeline: true,
     options:
       '-c statement_timeout=15000 -c idle_in_transaction_session_timeout=3000 -c lock_timeout=10000 -c timezone=UTC',
   });

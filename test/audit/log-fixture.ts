@@ -21,7 +21,7 @@ export async function createLog() {
   const clients: pg.Client[] = [];
 
   async function connect(url: string): Promise<pg.Client> {
-    const client = new pg.Client({ connectionString: url, options: '-c timezone=UTC' });
+    const client = new pg.Client({ connectionString: url, pipeline: true, options: '-c timezone=UTC' });
     client.on('error', () => {});
     await client.connect();
     clients.push(client);
