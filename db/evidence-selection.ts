@@ -30,7 +30,7 @@ export interface EvidenceTerms {
 
 const UUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;
 const MICROSECONDS = 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"';
-const text = (expression: string) => `to_char(${expression} at time zone 'UTC', '${MICROSECONDS}')`;
+const text = (expression: string) => `to_char((${expression}) at time zone 'UTC', '${MICROSECONDS}')`;
 
 /**
  * What belongs to an incident: its subject and its user, what its timeline names, and the workflows that its timeline's keys

@@ -28,7 +28,7 @@ export async function createEvidenceLog() {
       const id = uuidV7();
       await run(
         log.db.fork(),
-        `insert into app_user (id, email, full_name, role, password_hash, time_zone) values ($1, $2, 'Ada Example', 'auditor', 'x', 'UTC')`,
+        `insert into app_user (id, email, email_key, full_name, role, password_hash) values ($1, $2, $2, 'Ada Example', 'auditor', 'x')`,
         [id, `${id}@example.com`],
       );
       return id;
