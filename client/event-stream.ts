@@ -1,5 +1,5 @@
 import { ConnectionError, ProblemError, problemError } from './problem-error.ts';
-import { DEFAULT_RETRY, delayBeforeRetry, pause, type RetryPolicy, retryAfterMs } from './retry.ts';
+import { delayBeforeRetry, pause, type RetryPolicy, retryAfterMs } from './retry.ts';
 import type { Session } from './session.ts';
 
 /** What happened. It is told at least once: after a break, what came shortly before it may come again. */
@@ -20,6 +20,8 @@ export interface EventStreamOptions {
   readonly fetch?: typeof fetch;
 }
 
+/** Who watches wants to go on watching, also after a night without a network. */
+const FOR_EVER: RetryPolicy = { attempts: Number.POSITIVE_INFINITY, maxDelayMs: 10_000 };
 /** The server sends something every ten seconds. */
 const SILENCE_MS = 30_000;
 
@@ -27,11 +29,12 @@ const SILENCE_MS = 30_000;
  * Follows the live events of staff, and comes back where it was when the connection breaks
  * (https://html.spec.whatwg.org/multipage/server-sent-events.html). Browsers' own `EventSource` sends no bearer token.
  *
- * @throws ProblemError when the API refuses, ConnectionError after `retry.attempts` breaks without an event between them
+ * @throws ProblemError when the API refuses, the signal's reason, and ConnectionError after `retry.attempts` breaks without an
+ *   event between them; without that option it comes back for ever
  */
 export async function* followEvents(options: EventStreamOptions): AsyncGenerator<LiveEvent> {
   const { signal } = options;
-  const policy = { ...DEFAULT_RETRY, ...options.retry };
+  const policy = { ...FOR_EVER, ...options.retry };
   let lastEventId = options.lastEventId;
   for (let failed = 0; ; ) {
     try {

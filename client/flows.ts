@@ -90,22 +90,27 @@ interface Page<Item> {
   readonly body: { readonly items: readonly Item[]; readonly nextCursor: string | null };
 }
 
+/** A method of the client that reads a list in pages. */
+type PagedList = (input: never, options?: CallOptions) => Promise<Page<unknown>>;
+type ItemOf<List extends PagedList> = Awaited<ReturnType<List>>['body']['items'][number];
+
 /**
  * Every item of a list, page after page.
  *
  * @param list a method of the client, for instance `client.listTransactions`
  * @param input what it is given for the first page
  */
-export async function* everyItem<Item, Given extends { query?: { cursor?: string | undefined } }>(
-  list: (input: Given, options?: CallOptions) => Promise<Page<Item>>,
-  input: Given,
+export async function* everyItem<List extends PagedList>(
+  list: List,
+  input: NonNullable<Parameters<List>[0]>,
   options?: CallOptions,
-): AsyncGenerator<Item> {
-  let cursor: string | null | undefined;
-  do {
-    const query = { ...input.query, ...(cursor == null ? {} : { cursor }) };
-    const { body } = await list({ ...input, query }, options);
-    yield* body.items;
-    cursor = body.nextCursor;
-  } while (cursor !== null);
+): AsyncGenerator<ItemOf<List>> {
+  const { query: first } = input as { query?: Readonly<Record<string, unknown>> };
+  let query = first;
+  for (;;) {
+    const { body }: Page<unknown> = await list({ ...(input as object), query } as never, options);
+    yield* body.items as ItemOf<List>[];
+    if (body.nextCursor === null) return;
+    query = { ...first, cursor: body.nextCursor };
+  }
 }

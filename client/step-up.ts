@@ -5,6 +5,9 @@ import { isProblem } from './problem-error.ts';
 export type Factor = Input<'stepUp'>['body'];
 export type FactorMethod = Factor['method'];
 
+/** The server counts wrong answers, but not the same one sent again: a handler that knows no other would never end. */
+const MOST_ANSWERS = 10;
+
 /** What a person is asked to prove, and the means to ask them. */
 export interface StepUpChallenge {
   /** What waits for it. A proof for a transaction is good for that one alone, as it was asked for. */
@@ -38,14 +41,14 @@ export async function answerChallenge<T>(
   submit: (factor: Factor) => Promise<T>,
 ): Promise<T | undefined> {
   let current = challenge;
-  for (;;) {
+  for (let asked = 1; ; asked += 1) {
     const factor = await ask?.(current);
     if (factor === undefined || factor === null) return undefined;
     try {
       return await submit(factor);
     } catch (error) {
       // The server counts: who has guessed too often is told something else than that the answer was wrong.
-      if (!isProblem(error, 'factor_invalid')) throw error;
+      if (!isProblem(error, 'factor_invalid') || asked === MOST_ANSWERS) throw error;
       const { triesLeft } = error.problem;
       current = { ...challenge, ...(typeof triesLeft === 'number' ? { triesLeft } : {}) };
     }
