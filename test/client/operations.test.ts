@@ -1,0 +1,62 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { OpenApiDocument } from '../../api/openapi-document.ts';
+import { OPERATIONS } from '../../client/operations.ts';
+import { createStack, type Stack } from '../helpers/stack.ts';
+import { emitOperations, typeOf } from './emit-operations.ts';
+
+let stack: Stack;
+let document: OpenApiDocument;
+
+beforeAll(async () => {
+  stack = await createStack({ worker: false });
+  document = (await stack.api.get<OpenApiDocument>('/api/openapi.json')).body;
+});
+afterAll(() => stack?.close());
+
+describe('the operations of the client', () => {
+  test('are those of the OpenAPI document, with the types of its schemas', async () => {
+    await expect(emitOperations(document)).toMatchFileSnapshot('../../client/operations.ts');
+  });
+
+  test('are all calls under /api, but for pages, streams and webhooks', () => {
+    const described = Object.entries(document.paths)
+      .filter(([path]) => path.startsWith('/api/'))
+      .flatMap(([, methods]) => Object.values(methods).map(({ operationId }) => operationId));
+    const known = new Set<string>(Object.keys(OPERATIONS));
+    expect(described.filter((name) => !known.has(name)).sort()).toEqual([
+      'followEvents',
+      'getApiReference',
+      'getOpenApi',
+      'receiveStripeWebhook',
+    ]);
+    expect(known.size).toBe(described.length - 4);
+  });
+});
+
+describe('the type of a schema', () => {
+  test.each([
+    [{ type: 'string', pattern: '^a$' }, 'string'],
+    [{ type: ['integer', 'null'] }, 'number | null'],
+    [{ type: 'array', items: { anyOf: [{ type: 'string' }, { type: 'null' }] } }, '(string | null)[]'],
+    [{ type: 'string', enum: ['a', 'b'] }, '"a" | "b"'],
+    [{ type: 'string', const: 'x' }, '"x"'],
+    [
+      { type: 'object', properties: { a: { type: 'boolean' }, 'b-c': {} }, required: ['a'] },
+      '{ a: boolean; "b-c"?: unknown | undefined }',
+    ],
+    [
+      { type: 'object', propertyNames: { type: 'string' }, additionalProperties: { type: 'number' } },
+      'Record<string, number>',
+    ],
+    [
+      { type: 'object', properties: { a: { type: 'string' } }, required: ['a'], additionalProperties: {} },
+      '{ a: string; [member: string]: unknown }',
+    ],
+    [{ type: 'object', properties: {}, additionalProperties: false }, 'Record<string, never>'],
+  ])('%j is %s', (schema, type) => expect(typeOf(schema)).toBe(type));
+
+  test('is refused where it would say less than the schema', () => {
+    expect(() => typeOf({ allOf: [] })).toThrow('no type is written for allOf');
+    expect(() => typeOf({ type: 'object', patternProperties: {} })).toThrow('patternProperties');
+  });
+});
