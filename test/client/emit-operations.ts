@@ -37,13 +37,18 @@ ${table.join('\n')}
 `;
 }
 
+const NO_CALLS: readonly string[] = [
+  'downloadIncidentEvidence',
+  'followEvents',
+  'getApiReference',
+  'getOpenApi',
+  'receiveStripeWebhook',
+];
+
 /** Pages, files, metrics and streams are no calls, and a webhook is for who sends it. */
 function isForClients({ path, operation }: Named): boolean {
   const isJson = successes(operation).some(([, { content }]) => content === undefined || 'application/json' in content);
-  const isOwn = !['getOpenApi', 'getApiReference', 'followEvents', 'receiveStripeWebhook'].includes(
-    operation.operationId,
-  );
-  return path.startsWith('/api/') && isJson && isOwn;
+  return path.startsWith('/api/') && isJson && !NO_CALLS.includes(operation.operationId);
 }
 
 function successes({ responses }: Operation) {
