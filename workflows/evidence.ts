@@ -33,9 +33,11 @@ export async function incidentEvidence({ bundleId }: EvidenceInput): Promise<voi
     const { taskQueue } = workflowInfo();
     await startFollowUps({ incidents }, { queues: { decisions: taskQueue, background: taskQueue }, userTag: 'system' });
   } catch (error) {
-    const end = isCancellation(error)
-      ? ({ status: 'cancelled' } as const)
-      : ({ status: 'failed', reason: reasonOf(error) } as const);
+    // An attempt that failed while the cancellation was on its way is not repeated, and fails the activity instead.
+    const end =
+      isCancellation(error) || CancellationScope.current().consideredCancelled
+        ? ({ status: 'cancelled' } as const)
+        : ({ status: 'failed', reason: reasonOf(error) } as const);
     await CancellationScope.nonCancellable(() => background.endEvidence(bundleId, end));
     throw error;
   }
