@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,9 +5,9 @@ import pg from 'pg';
 import { table } from '../cli/replay-report.ts';
 import { percentile } from '../cli/replay-tally.ts';
 import { type AuditFilter, searchAudit } from '../db/audit-search.ts';
-import { migrate } from '../db/migrate.ts';
 import { createOrm, type Database } from '../db/orm.ts';
 import { startLocalPostgres } from '../platform/local-postgres.ts';
+import { createDatabase } from './bench-database.ts';
 
 /**
  * What a page of the audit log costs as the log grows: the search of `GET audit-logs` on a PostgreSQL of its own, by every
@@ -34,7 +33,7 @@ export async function auditSearchTable(say: (line: string) => void): Promise<voi
   const folder = mkdtempSync(join(tmpdir(), 'tradeguard-bench-'));
   const postgres = await startLocalPostgres({ dataDir: join(folder, 'data') });
   try {
-    const ownerUrl = await createDatabase(postgres.ownerUrl, new URL(postgres.url).username);
+    const ownerUrl = await createDatabase(postgres, 'search');
     const filler = new pg.Client({ connectionString: ownerUrl });
     await filler.connect();
     const db = await createOrm({ databaseUrl: ownerUrl, poolMax: 2, applicationName: 'bench' });
@@ -71,18 +70,6 @@ export async function auditSearchTable(say: (line: string) => void): Promise<voi
     await postgres.stop();
     rmSync(folder, { recursive: true, force: true });
   }
-}
-
-async function createDatabase(adminUrl: string, appRole: string): Promise<string> {
-  const name = `search_${randomBytes(4).toString('hex')}`;
-  const url = new URL(adminUrl);
-  const owner = new pg.Client({ connectionString: url.href });
-  await owner.connect();
-  await owner.query(`create database ${name}`);
-  await owner.end();
-  url.pathname = `/${name}`;
-  await migrate({ ownerUrl: url.href, appRole });
-  return url.href;
 }
 
 /** Makes the tables of the months before this one. @returns what time the entries are spread over, in milliseconds */

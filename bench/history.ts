@@ -11,7 +11,6 @@ import { percentile } from '../cli/replay-tally.ts';
 import { storeFeatures } from '../db/account-state.ts';
 import { createAuditLog } from '../db/audit.ts';
 import { ensureAccount, postSettlement } from '../db/ledger.ts';
-import { migrate } from '../db/migrate.ts';
 import { createOrm, type Database } from '../db/orm.ts';
 import { createOutbox } from '../db/outbox.ts';
 import { run } from '../db/sql.ts';
@@ -21,6 +20,7 @@ import { fold, NO_ACCESS } from '../domain/risk/features.ts';
 import { emptyPopulation, preparePopulation } from '../domain/risk/population.ts';
 import { startLocalPostgres } from '../platform/local-postgres.ts';
 import type { TransactionInput } from '../workflows/contract.ts';
+import { createDatabase } from './bench-database.ts';
 import { keyringForBench } from './crypto.ts';
 
 /**
@@ -42,7 +42,7 @@ export async function historyTable(say: (line: string) => void): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'tradeguard-bench-'));
   const postgres = await startLocalPostgres({ dataDir: join(folder, 'data') });
   try {
-    const ownerUrl = await createDatabase(postgres.ownerUrl, new URL(postgres.url).username);
+    const ownerUrl = await createDatabase(postgres, 'history');
     const filler = new pg.Client({ connectionString: ownerUrl });
     await filler.connect();
     await filler.query('alter table transaction disable trigger user');
@@ -79,18 +79,6 @@ export async function historyTable(say: (line: string) => void): Promise<void> {
     await postgres.stop();
     rmSync(folder, { recursive: true, force: true });
   }
-}
-
-async function createDatabase(adminUrl: string, appRole: string): Promise<string> {
-  const name = `history_${randomBytes(4).toString('hex')}`;
-  const url = new URL(adminUrl);
-  const owner = new pg.Client({ connectionString: url.href });
-  await owner.connect();
-  await owner.query(`create database ${name}`);
-  await owner.end();
-  url.pathname = `/${name}`;
-  await migrate({ ownerUrl: url.href, appRole });
-  return url.href;
 }
 
 /** @returns decides one more withdrawal of 10.00 by the next of the measured accounts */

@@ -7,6 +7,16 @@ export function createConsole() {
   return {
     ask: (question: string) => lines.question(`${question}: `),
 
+    /** What a sign-in tells of this device. */
+    device: {
+      userAgent: `example/1.0 node/${process.versions.node}`,
+      screen: { width: 80, height: 24, colorDepth: 1 },
+      timezone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+      language: 'en',
+      platform: process.platform,
+      plugins: [],
+    },
+
     /** The step-up of the examples: an authenticator's code where there is one, else a mailed one. */
     async onStepUp(challenge: StepUpChallenge): Promise<Factor | null> {
       const method = challenge.methods.includes('totp') ? 'totp' : 'email_code';

@@ -6,17 +6,9 @@ import { createClient, followEvents, isProblem } from '../index.ts';
 import { createConsole } from './console.ts';
 
 const [origin = 'http://127.0.0.1:3000'] = process.argv.slice(2);
-const { ask, onStepUp, close } = createConsole();
+const { ask, device, onStepUp, close } = createConsole();
 const client = createClient({ origin, onStepUp });
 
-const device = {
-  userAgent: `example/1.0 node/${process.versions.node}`,
-  screen: { width: 80, height: 24, colorDepth: 1 },
-  timezone: Intl.DateTimeFormat().resolvedOptions().timeZone,
-  language: 'en',
-  platform: process.platform,
-  plugins: [],
-};
 await client.signIn({ email: await ask('E-mail'), password: await ask('Password'), device });
 
 for await (const { event, data } of followEvents({ origin, session: client.session })) {
