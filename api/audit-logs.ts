@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { auditOrigin, searchAudit } from '../db/audit-search.ts';
 import { sealedSize } from '../db/audit-tree.ts';
@@ -23,6 +22,7 @@ import {
   verificationResult,
   verificationState,
 } from './audit-logs-schema.ts';
+import { follow } from './await-outcome.ts';
 import { decodeCursor, pageOf } from './cursor.ts';
 import type { ApiDeps } from './deps.ts';
 import { traceOf } from './request-trace.ts';
@@ -30,18 +30,13 @@ import { principalOf, type Reply, type Route, route } from './route.ts';
 
 /** The answer comes within ten seconds, or says where it will be; the margin is for the call itself. */
 const ANSWER_WITHIN_MS = 9_500;
-const LOOK_EVERY_MS = 100;
 
 /** Reading, searching and verifying the audit log. Reads are audited themselves. */
 export function createAuditLogRoutes({ db, audit, auditKey, gateway }: ApiDeps): Route[] {
-  /** Looks at the row until it is final or the time is over; no connection is held between two looks. */
-  async function followed(id: string, deadline: number): Promise<StoredVerification> {
-    for (;;) {
-      const stored = await readVerification(db.fork(), id);
-      if (stored === undefined) throw new DomainError('not_found', 'There is no such verification.');
-      if (stored.finishedAt !== null || performance.now() >= deadline) return stored;
-      await sleep(LOOK_EVERY_MS);
-    }
+  async function known(id: string): Promise<StoredVerification> {
+    const stored = await readVerification(db.fork(), id);
+    if (stored === undefined) throw new DomainError('not_found', 'There is no such verification.');
+    return stored;
   }
 
   return [
@@ -120,7 +115,11 @@ export function createAuditLogRoutes({ db, audit, auditKey, gateway }: ApiDeps):
           await abandonVerification(db.fork(), id, { status: 'failed', reason: 'not_started' });
           throw error;
         }
-        const stored = await followed(id, deadline);
+        const stored = await follow(
+          () => known(id),
+          ({ finishedAt }) => finishedAt !== null,
+          deadline,
+        );
         return stored.status === 'valid' || stored.status === 'invalid'
           ? { status: 200, body: resultOf(stored) }
           : accepted(stored);
@@ -136,8 +135,7 @@ export function createAuditLogRoutes({ db, audit, auditKey, gateway }: ApiDeps):
       params: verificationParams,
       responses: { 200: { description: 'As it stands.', schema: verificationState } },
       async handler({ params }) {
-        const stored = await readVerification(db.fork(), params.id);
-        if (stored === undefined) throw new DomainError('not_found', 'There is no such verification.');
+        const stored = await known(params.id);
         return { status: 200, body: stateOf(stored) };
       },
     }),
@@ -156,8 +154,7 @@ export function createAuditLogRoutes({ db, audit, auditKey, gateway }: ApiDeps):
       },
       async handler(context) {
         const { id } = context.params;
-        const stored = await readVerification(db.fork(), id);
-        if (stored === undefined) throw new DomainError('not_found', 'There is no such verification.');
+        const stored = await known(id);
         if (stored.finishedAt !== null || !(await gateway.cancelAuditVerification(id))) {
           throw new DomainError('illegal_transition', 'This verification has ended already.');
         }

@@ -3,6 +3,7 @@ import { DomainError } from '../domain/errors.ts';
 
 const FIRST_PAUSE_MS = 20;
 const LAST_PAUSE_MS = 250;
+const LOOK_EVERY_MS = 100;
 
 /**
  * Looks again and again, each time with a connection of its own for one statement, until there is an outcome: nothing is
@@ -21,5 +22,19 @@ export async function awaitOutcome<T>(look: () => Promise<T | undefined>, timeou
       });
     }
     await sleep(pause);
+  }
+}
+
+/**
+ * Follows what a workflow makes of a row until it has ended or the time is over; no connection is held between two looks.
+ *
+ * @param deadline of `performance.now()`
+ * @returns what the last look saw
+ */
+export async function follow<T>(look: () => Promise<T>, hasEnded: (seen: T) => boolean, deadline: number): Promise<T> {
+  for (;;) {
+    const seen = await look();
+    if (hasEnded(seen) || performance.now() >= deadline) return seen;
+    await sleep(LOOK_EVERY_MS);
   }
 }

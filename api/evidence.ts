@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import {
   abandonEvidence,
@@ -17,6 +16,7 @@ import {
   MAX_EVIDENCE_WINDOW_HOURS,
 } from '../domain/evidence.ts';
 import { uuidV7 } from '../security/uuid.ts';
+import { follow } from './await-outcome.ts';
 import { decodeCursor, pageOf, pageQuery } from './cursor.ts';
 import type { ApiDeps } from './deps.ts';
 import { traceOf } from './request-trace.ts';
@@ -25,7 +25,6 @@ import { type Access, principalOf, type Reply, type Route, route } from './route
 const PATH = '/api/admin/security/incidents/{incidentId}/evidence';
 /** The answer comes within ten seconds, or says where it will be; the margin is for the call itself. */
 const ANSWER_WITHIN_MS = 9_500;
-const LOOK_EVERY_MS = 100;
 const KEY_PATTERN = /^[!-~]{1,200}$/;
 
 /** Reviewers work on incidents and do not read the audit log: evidence is a part of that log. */
@@ -74,15 +73,6 @@ export function createEvidenceRoutes({ db, audit, gateway }: ApiDeps): Route[] {
     const stored = await readEvidence(db.fork(), bundleId);
     if (stored === undefined || stored.incidentId !== incidentId) throw unknownBundle();
     return stored;
-  }
-
-  /** Looks at the row until it is final or the time is over; no connection is held between two looks. */
-  async function followed(incidentId: string, bundleId: string, deadline: number): Promise<StoredEvidence> {
-    for (;;) {
-      const stored = await known(incidentId, bundleId);
-      if (isEvidenceFinal(stored.status) || performance.now() >= deadline) return stored;
-      await sleep(LOOK_EVERY_MS);
-    }
   }
 
   /** @param isNew false for one that somebody asked for before: its start may have been lost, or its run ended by an operator */
@@ -143,7 +133,11 @@ export function createEvidenceRoutes({ db, audit, gateway }: ApiDeps): Route[] {
         });
         const before = await known(incidentId, id);
         if (!isEvidenceFinal(before.status)) await start(id, isNew);
-        const stored = await followed(incidentId, id, deadline);
+        const stored = await follow(
+          () => known(incidentId, id),
+          ({ status: seen }) => isEvidenceFinal(seen),
+          deadline,
+        );
         const status = stored.status !== 'ready' ? 202 : isNew ? 201 : 200;
         const Location = `${PATH.replace('{incidentId}', incidentId)}/${id}`;
         return { status, headers: { Location }, body: viewOf(stored) };

@@ -1,11 +1,11 @@
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
-import { SingleBar } from 'cli-progress';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Archived } from '../activities/audit-archive.ts';
 import type { ColdRequest, Phase } from '../activities/cold-work.ts';
 import type { ColdMonth } from '../db/cold-storage.ts';
 import type { Database } from '../db/orm.ts';
+import { withProgress } from './audit-progress.ts';
 import { type AuditFlags, type AuditTools, dataDirOption, withAuditTools } from './audit-tools.ts';
 
 /** A month of ten million entries is read for minutes by one statement. */
@@ -117,37 +117,14 @@ const PHASES: Readonly<Record<Phase, string>> = {
 /** Runs a command of cold storage with progress; Ctrl-C ends it before the database is changed. */
 async function watched(folder: string, work: (request: ColdRequest) => Promise<void>): Promise<void> {
   const { ArchiveError } = await import('../activities/archive-folder.ts');
-  const stop = new AbortController();
-  const onSignal = () =>
-    stop.abort(new Error('Stopped; the database is as it was. A finished folder is gone on with by the next run.'));
-  process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
-  const bar = new SingleBar({
-    format: '{phase} {bar} {percentage}% | {value} of {total}',
-    stream: process.stderr,
-    noTTYOutput: true,
-    notTTYSchedule: 5_000,
-  });
-  let shown: Phase | undefined;
-  try {
-    await work({
-      dir: resolve(folder),
-      threads: availableParallelism(),
-      signal: stop.signal,
-      onProgress({ phase, done, total }) {
-        if (shown !== phase) bar.start(total, done, { phase: PHASES[phase] });
-        shown = phase;
-        bar.update(done, { phase: PHASES[phase] });
-      },
-    });
-  } catch (error) {
-    if (!(error instanceof ArchiveError) && !stop.signal.aborted) throw error;
-    bar.stop();
-    console.error((error as Error).message);
-    process.exitCode = stop.signal.aborted ? 130 : 1;
-  } finally {
-    bar.stop();
-    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
-  }
+  await withProgress(
+    {
+      phases: PHASES,
+      stopped: 'Stopped; the database is as it was. A finished folder is gone on with by the next run.',
+      refusal: (error) => (error instanceof ArchiveError ? error.message : undefined),
+    },
+    ({ signal, onProgress }) => work({ dir: resolve(folder), threads: availableParallelism(), signal, onProgress }),
+  );
 }
 
 function monthName(text: string): string {

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
-import { SingleBar } from 'cli-progress';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { EvidenceBundle } from '../activities/evidence-bundle.ts';
 import { EVIDENCE_WINDOW_HOURS, MAX_EVIDENCE_WINDOW_HOURS } from '../domain/evidence.ts';
+import { withProgress } from './audit-progress.ts';
 import { type AuditFlags, type AuditTools, dataDirOption, withAuditTools } from './audit-tools.ts';
 
 interface Flags extends AuditFlags {
@@ -13,7 +13,8 @@ interface Flags extends AuditFlags {
   readonly windowHours: number;
 }
 
-const PHASES = { select: 'found   ', seal: 'sealed  ', verify: 'verified', prove: 'proved  ' } as const;
+/** One statement finds the entries: there is nothing to follow. */
+const PHASES = { select: null, seal: 'sealed  ', verify: 'verified', prove: 'proved  ' } as const;
 
 /** `tradeguard audit evidence`: what the log holds about an incident, for `tradeguard-verify`. */
 export function registerAuditEvidence(audit: Command): void {
@@ -42,53 +43,35 @@ async function run(flags: Flags, { db, audit, auditKey, publisher, tell }: Audit
     import('../activities/export-files.ts'),
     import('../domain/errors.ts'),
   ]);
-  const stop = new AbortController();
-  const onSignal = () => stop.abort(new Error('The evidence was not gathered; nothing is left of it.'));
-  process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
-  const bar = new SingleBar({
-    format: '{phase} {bar} {percentage}% | {value} of {total} entries | ETA {eta_formatted}',
-    stream: process.stderr,
-    noTTYOutput: true,
-    notTTYSchedule: 5_000,
-  });
-  let shown: string | undefined;
   const out = resolve(flags.out);
   const bundleId = randomUUID();
-  try {
-    await assertFree(out);
-    const bundle = await createEvidenceMaker({ db, auditKey, publisher }).make({
-      ...{ bundleId, incidentId: flags.incident, windowHours: flags.windowHours },
-      ...{ threads: availableParallelism(), signal: stop.signal },
-      onProgress({ phase, done, total }) {
-        // One statement finds them: there is nothing to follow.
-        if (phase === 'select') return;
-        if (shown !== phase) bar.start(total, done, { phase: PHASES[phase] });
-        shown = phase;
-        bar.update(done, { phase: PHASES[phase] });
-      },
-    });
-    bar.stop();
-    await writeBundle(out, bundle, async () => {
-      stop.signal.throwIfAborted();
-      await db.transaction((tx) =>
-        audit.append(tx, {
-          ...evidenceCreated(bundle, { bundleId, sha256: null }),
-          actor: { kind: 'operator' },
-        }),
-      );
-    });
-    tell(jsonOf(bundle, bundleId), sentencesOf(bundle, flags.out));
-    process.exitCode = bundle.verification.valid ? 0 : 1;
-  } catch (error) {
-    const isExpected = error instanceof ExportError || isDomainError(error);
-    if (!isExpected && !stop.signal.aborted) throw error;
-    bar.stop();
-    console.error(isDomainError(error) ? error.detail : (error as Error).message);
-    process.exitCode = stop.signal.aborted ? 130 : 1;
-  } finally {
-    bar.stop();
-    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
-  }
+  await withProgress(
+    {
+      phases: PHASES,
+      stopped: 'The evidence was not gathered; nothing is left of it.',
+      refusal: (error) =>
+        isDomainError(error) ? error.detail : error instanceof ExportError ? error.message : undefined,
+    },
+    async ({ signal, onProgress, endBar }) => {
+      await assertFree(out);
+      const bundle = await createEvidenceMaker({ db, auditKey, publisher }).make({
+        ...{ bundleId, incidentId: flags.incident, windowHours: flags.windowHours },
+        ...{ threads: availableParallelism(), signal, onProgress },
+      });
+      endBar();
+      await writeBundle(out, bundle, async () => {
+        signal.throwIfAborted();
+        await db.transaction((tx) =>
+          audit.append(tx, {
+            ...evidenceCreated(bundle, { bundleId, sha256: null }),
+            actor: { kind: 'operator' },
+          }),
+        );
+      });
+      tell(jsonOf(bundle, bundleId), sentencesOf(bundle, flags.out));
+      process.exitCode = bundle.verification.valid ? 0 : 1;
+    },
+  );
 }
 
 function incidentId(text: string): string {

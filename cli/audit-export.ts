@@ -1,9 +1,9 @@
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
-import { SingleBar } from 'cli-progress';
 import type { Command } from 'commander';
 import type { Exported } from '../activities/audit-export.ts';
 import { archiveOption, archivesOf } from './audit-archive.ts';
+import { withProgress } from './audit-progress.ts';
 import { type AuditFlags, type AuditTools, dataDirOption, sequenceNumber, withAuditTools } from './audit-tools.ts';
 
 interface Flags extends AuditFlags {
@@ -36,43 +36,25 @@ async function run(flags: Flags, tools: AuditTools): Promise<void> {
     import('../activities/audit-export.ts'),
     import('../activities/export-files.ts'),
   ]);
-  const stop = new AbortController();
-  const onSignal = () => stop.abort(new Error('The export was stopped; nothing is left of it.'));
-  process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
-  const bar = new SingleBar({
-    format: '{phase} {bar} {percentage}% | {value} of {total} entries | ETA {eta_formatted}',
-    stream: process.stderr,
-    noTTYOutput: true,
-    notTTYSchedule: 5_000,
-  });
-  let shown: string | undefined;
-  try {
-    const exported = await createAuditExport({ db, audit, auditKey, publisher }).exportTo({
-      dir: resolve(flags.out),
-      archives,
-      ...(flags.from === undefined ? {} : { from: flags.from }),
-      ...(flags.to === undefined ? {} : { to: flags.to }),
-      threads: availableParallelism(),
-      signal: stop.signal,
-      onProgress({ phase, done, total }) {
-        const name = phase === 'verify' ? 'verified' : 'written ';
-        if (shown !== phase) bar.start(total, done, { phase: name });
-        shown = phase;
-        bar.update(done, { phase: name });
-      },
-    });
-    bar.stop();
-    tell(jsonOf(exported), sentencesOf(exported, flags.out));
-    process.exitCode = exported.verification.valid ? 0 : 1;
-  } catch (error) {
-    if (!(error instanceof ExportError) && !stop.signal.aborted) throw error;
-    bar.stop();
-    console.error((error as Error).message);
-    process.exitCode = stop.signal.aborted ? 130 : 1;
-  } finally {
-    bar.stop();
-    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
-  }
+  await withProgress(
+    {
+      phases: { verify: 'verified', write: 'written ' },
+      stopped: 'The export was stopped; nothing is left of it.',
+      refusal: (error) => (error instanceof ExportError ? error.message : undefined),
+    },
+    async ({ signal, onProgress, endBar }) => {
+      const exported = await createAuditExport({ db, audit, auditKey, publisher }).exportTo({
+        dir: resolve(flags.out),
+        archives,
+        ...(flags.from === undefined ? {} : { from: flags.from }),
+        ...(flags.to === undefined ? {} : { to: flags.to }),
+        ...{ threads: availableParallelism(), signal, onProgress },
+      });
+      endBar();
+      tell(jsonOf(exported), sentencesOf(exported, flags.out));
+      process.exitCode = exported.verification.valid ? 0 : 1;
+    },
+  );
 }
 
 function jsonOf({ from, to, checkpoints, verification, manifestSha256, verifierKey }: Exported) {

@@ -1,5 +1,5 @@
 import type { Answer, Input, Operation, OperationName } from './operation.ts';
-import { OPERATIONS } from './operations.ts';
+import { OPERATIONS } from './operation-table.ts';
 import { isProblem } from './problem-error.ts';
 import type { RequestSigner } from './request-signer.ts';
 import { delayBeforeRetry, pause, type RetryPolicy } from './retry.ts';

@@ -1,7 +1,7 @@
 import { type CallOptions, createCaller } from './caller.ts';
 import { createFlows, type Flows } from './flows.ts';
 import type { Answer, Input, OperationName } from './operation.ts';
-import { OPERATIONS } from './operations.ts';
+import { OPERATIONS } from './operation-table.ts';
 import { createRequestSigner, type SigningKey } from './request-signer.ts';
 import { DEFAULT_RETRY, type RetryPolicy } from './retry.ts';
 import { createSessionKeeper, type Session } from './session.ts';

@@ -1,4 +1,4 @@
-import type { OPERATIONS, Operations } from './operations.ts';
+import type { Operations } from './operations.ts';
 
 export type OperationName = keyof Operations;
 
@@ -24,5 +24,3 @@ export interface Operation {
   /** It takes an `Idempotency-Key`: however often it is sent, it happens once. */
   readonly idempotencyKey?: true;
 }
-
-export type OperationTable = typeof OPERATIONS;

@@ -1,4 +1,4 @@
-import { createHash, createHmac, type KeyObject } from 'node:crypto';
+import { createHash } from 'node:crypto';
 
 export { canonicalJson } from './canonical-json.ts';
 
@@ -31,14 +31,6 @@ export function chainHash(prevHash: Uint8Array, entry: string): Buffer {
 /** The entry's leaf in the Merkle tree over the log: `SHA-256(0x00 ‖ entry)` (RFC 6962 section 2.1). */
 export function leafHash(entry: string): Buffer {
   return digestOf(LEAF_PREFIX, entry);
-}
-
-/**
- * HMAC-SHA256 of the entry's text under a key that is kept outside the database: shows that an entry was written by a
- * holder of the key, and not into the table by hand.
- */
-export function entryHmac(auditKey: KeyObject, entry: string): Buffer {
-  return createHmac('sha256', auditKey).update(entry).digest();
 }
 
 function digestOf(...parts: (string | Uint8Array)[]): Buffer {

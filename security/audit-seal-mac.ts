@@ -1,4 +1,3 @@
-import { createHmac, type KeyObject } from 'node:crypto';
 import { lengthPrefixed } from './length-prefix.ts';
 
 /** Everything that the sealer adds to an entry, and the columns that the database gave it. */
@@ -20,14 +19,9 @@ export type Seal = {
 };
 
 /**
- * HMAC-SHA256 of a seal under the key that is kept outside the database. Without it somebody who holds only the database
- * could take an entry out and chain the remaining, genuine ones anew.
+ * What the HMAC-SHA256 of a seal is made of, under the key that is kept outside the database. Without that MAC somebody who
+ * holds only the database could take an entry out and chain the remaining, genuine ones anew.
  */
-export function sealHmac(auditKey: KeyObject, seal: Seal): Buffer {
-  return createHmac('sha256', auditKey).update(sealMessage(seal)).digest();
-}
-
-/** What {@link sealHmac} is the MAC of. */
 export function sealMessage(seal: Seal): Buffer {
   return lengthPrefixed([
     'tradeguard-seal/v1',

@@ -99,8 +99,6 @@ const READS_SURROUNDINGS =
 
 const FORBIDDEN_NAME = /^(.*-)?(utils?|helpers?|managers?|misc)$|^(common|shared|services?|lib)$/;
 const MAX_LINES = 400;
-/** Written by a program, read by nobody from end to end. */
-const GENERATED = new Set(['client/operations.ts']);
 const ROOT = join(import.meta.dirname, '..');
 
 interface Import {
@@ -136,7 +134,7 @@ function violations(path: string, source: string): string[] {
   const layer = LAYERS[folder];
   const found = [...nameViolations(path), ...codeViolations(path, folder, source)];
   const lines = source.trimEnd().split('\n').length;
-  if (lines > MAX_LINES && !GENERATED.has(path)) found.push(`${lines} lines, more than ${MAX_LINES}`);
+  if (lines > MAX_LINES) found.push(`${lines} lines, more than ${MAX_LINES}`);
   if (!layer) return folder === '' ? found : [...found, `folder ${folder} has no row in the import table`];
 
   for (const item of importsOf(source)) {

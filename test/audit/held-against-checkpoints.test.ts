@@ -5,9 +5,9 @@ import type pg from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createAuditVerifier } from '../../db/audit-verify.ts';
 import { oneRow } from '../../db/sql.ts';
-import { chainHash, entryHmac, genesisHash, leafHash } from '../../security/audit-chain.ts';
-import { sealHmac } from '../../security/audit-seal-mac.ts';
+import { chainHash, genesisHash, leafHash } from '../../security/audit-chain.ts';
 import { checkpointKey, checkpointName, openCheckpoint, signCheckpoint } from '../../security/checkpoint.ts';
+import { entryHmac, sealHmac } from '../helpers/audit-macs.ts';
 import { createPublishedLog } from './checkpoint-fixture.ts';
 
 type Sql = (text: string, params?: unknown[]) => Promise<pg.QueryResult>;

@@ -3,8 +3,8 @@ import type pg from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { finishVerification, requestVerification } from '../../db/audit-verification.ts';
 import { chainHash, genesisHash, leafHash } from '../../security/audit-chain.ts';
-import { sealHmac } from '../../security/audit-seal-mac.ts';
 import { uuidV7 } from '../../security/uuid.ts';
+import { sealHmac } from '../helpers/audit-macs.ts';
 import { createLog, type Log } from './log-fixture.ts';
 
 type Sql = (text: string, params?: unknown[]) => Promise<pg.QueryResult>;

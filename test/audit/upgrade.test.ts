@@ -13,10 +13,11 @@ import { createAuditVerifier } from '../../db/audit-verify.ts';
 import { migrate } from '../../db/migrate.ts';
 import { createOrm, type Database } from '../../db/orm.ts';
 import { oneRow, rows, run } from '../../db/sql.ts';
-import { entryHmac, leafHash } from '../../security/audit-chain.ts';
+import { leafHash } from '../../security/audit-chain.ts';
 import { canonicalJson } from '../../security/canonical-json.ts';
 import { verifyInclusion } from '../../security/merkle.ts';
 import { uuidV7 } from '../../security/uuid.ts';
+import { entryHmac } from '../helpers/audit-macs.ts';
 import { administrate, withDatabase } from '../helpers/template.ts';
 import { event } from './log-fixture.ts';
 

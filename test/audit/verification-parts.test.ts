@@ -5,9 +5,9 @@ import type { Part } from '../../db/audit-start.ts';
 import { incrementalBase, verifiedEvent } from '../../db/audit-verified.ts';
 import { createAuditVerifier, type VerifyOptions } from '../../db/audit-verify.ts';
 import { oneRow } from '../../db/sql.ts';
-import { canonicalJson, chainHash, entryHmac, leafHash } from '../../security/audit-chain.ts';
-import { sealHmac } from '../../security/audit-seal-mac.ts';
+import { canonicalJson, chainHash, leafHash } from '../../security/audit-chain.ts';
 import { uuidV7 } from '../../security/uuid.ts';
+import { entryHmac, sealHmac } from '../helpers/audit-macs.ts';
 import { createPublishedLog, nameOf } from './checkpoint-fixture.ts';
 
 let log: Awaited<ReturnType<typeof createPublishedLog>>;

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { oneRow, rows, run } from '../../db/sql.ts';
-import { entryHmac } from '../../security/audit-chain.ts';
 import { canonicalJson } from '../../security/canonical-json.ts';
 import { uuidV7 } from '../../security/uuid.ts';
+import { entryHmac } from '../helpers/audit-macs.ts';
 import { eventually } from '../helpers/eventually.ts';
 import type { SignedIn } from '../helpers/people.ts';
 import { createStack, type Stack } from '../helpers/stack.ts';

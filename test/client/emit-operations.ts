@@ -1,8 +1,8 @@
 import type { JsonSchema, OpenApiDocument, Operation } from '../../api/openapi-document.ts';
 
-const HEAD = `/**
- * The operations of the API: made from its OpenAPI document by test/client/operations.test.ts, which holds this file
- * against it. \`npx vitest run --project servers test/client/operations.test.ts -u\` writes it anew.
+const head = (what: string) => `/**
+ * ${what}: made from the API's OpenAPI document by test/client/operations.test.ts, which holds this file against it.
+ * \`npx vitest run --project servers test/client/operations.test.ts -u\` writes it anew.
  */`;
 
 interface Named {
@@ -12,12 +12,13 @@ interface Named {
 }
 
 /**
- * The source of client/operations.ts: the type of each operation's input and answers, and how it is called.
+ * The sources of client/operations.ts, the type of each operation's input and answers, and of client/operation-table.ts, how
+ * each is called.
  *
  * @throws Error for a schema that is more than this writes down: a type that is less exact than the document would pass
  *   unseen
  */
-export function emitOperations(document: OpenApiDocument): string {
+export function emitOperations(document: OpenApiDocument): { types: string; table: string } {
   const operations = Object.entries(document.paths)
     .flatMap(([path, methods]) =>
       Object.entries(methods).map(([method, operation]): Named => ({ path, method, operation })),
@@ -26,15 +27,10 @@ export function emitOperations(document: OpenApiDocument): string {
     .toSorted((a, b) => (a.operation.operationId < b.operation.operationId ? -1 : 1));
   const types = operations.map((one) => `  /** ${one.operation.summary} */\n  ${memberOf(one)}`);
   const table = operations.map((one) => `  ${one.operation.operationId}: ${callOf(one)},`);
-  return `${HEAD}
-export interface Operations {
-${types.join('\n')}
-}
-
-export const OPERATIONS = {
-${table.join('\n')}
-} as const;
-`;
+  return {
+    types: `${head('What each operation takes and answers')}\nexport interface Operations {\n${types.join('\n')}\n}\n`,
+    table: `${head('How each operation is called')}\nexport const OPERATIONS = {\n${table.join('\n')}\n} as const;\n`,
+  };
 }
 
 const NO_CALLS: readonly string[] = [

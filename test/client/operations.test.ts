@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { OpenApiDocument } from '../../api/openapi-document.ts';
-import { OPERATIONS } from '../../client/operations.ts';
+import { OPERATIONS } from '../../client/operation-table.ts';
 import { createStack, type Stack } from '../helpers/stack.ts';
 import { emitOperations, typeOf } from './emit-operations.ts';
 
@@ -15,7 +15,9 @@ afterAll(() => stack?.close());
 
 describe('the operations of the client', () => {
   test('are those of the OpenAPI document, with the types of its schemas', async () => {
-    await expect(emitOperations(document)).toMatchFileSnapshot('../../client/operations.ts');
+    const { types, table } = emitOperations(document);
+    await expect(types).toMatchFileSnapshot('../../client/operations.ts');
+    await expect(table).toMatchFileSnapshot('../../client/operation-table.ts');
   });
 
   test('are all calls under /api, but for pages, streams and webhooks', () => {

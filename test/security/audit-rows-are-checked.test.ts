@@ -2,10 +2,10 @@ import { createSecretKey, randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { createRangeCheck } from '../../db/audit-check.ts';
 import type { SealedRow } from '../../db/audit-rows.ts';
-import { chainHash, entryHmac, genesisHash, leafHash } from '../../security/audit-chain.ts';
-import { sealHmac } from '../../security/audit-seal-mac.ts';
+import { chainHash, genesisHash, leafHash } from '../../security/audit-chain.ts';
 import { canonicalJson } from '../../security/canonical-json.ts';
 import { createCompactRange } from '../../security/merkle.ts';
+import { entryHmac, sealHmac } from '../helpers/audit-macs.ts';
 
 const auditKey = createSecretKey(randomBytes(32));
 const otherKey = createSecretKey(randomBytes(32));

@@ -1,8 +1,7 @@
 import { createSecretKey } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { chainHash, entryHmac, genesisHash, leafHash } from '../../security/audit-chain.ts';
-import { sealHmac } from '../../security/audit-seal-mac.ts';
+import { chainHash, genesisHash, leafHash } from '../../security/audit-chain.ts';
 import { canonicalJson } from '../../security/canonical-json.ts';
 import { checkpointKey, checkpointName, signCheckpoint } from '../../security/checkpoint.ts';
 import { createCompactRange, verifyInclusion } from '../../security/merkle.ts';
@@ -12,6 +11,7 @@ import { checkpointName as nameOf, parseCheckpoint } from '../../verifier/checkp
 import { createEntryHasher, entryMac, genesisOf, sealMac } from '../../verifier/hashes.ts';
 import { openNote, parseVerifierKey } from '../../verifier/note.ts';
 import { createSubtrees, isIncluded, rootOf, subtreesOf } from '../../verifier/tree.ts';
+import { entryHmac, sealHmac } from '../helpers/audit-macs.ts';
 import { AUDIT_KEY, blank, checkpoint, inclusion, log, ORIGIN, root, signer } from './export-fixture.ts';
 
 /** What the server writes and what the verifier, which shares no line with it, computes. */
