@@ -83,7 +83,7 @@ async function fillAsBefore(client: pg.Client): Promise<void> {
 beforeAll(async () => {
   await administrate(ownerUrl, (client) => client.query(`create database ${name}`));
   await migrateToBefore();
-  const client = new pg.Client({ connectionString: ownUrl });
+  const client = new pg.Client({ connectionString: ownUrl, pipeline: true });
   await client.connect();
   await fillAsBefore(client);
   await client.end();
@@ -96,7 +96,11 @@ afterAll(async () => {
 });
 
 async function seal(): Promise<void> {
-  const client = new pg.Client({ connectionString: withDatabase(appUrl, name), options: '-c timezone=UTC' });
+  const client = new pg.Client({
+    connectionString: withDatabase(appUrl, name),
+    pipeline: true,
+    options: '-c timezone=UTC',
+  });
   await client.connect();
   const sealer = createChainSealer({ auditKey });
   await sealer.enterEra(client);
@@ -145,7 +149,7 @@ it('proves an entry from before it had a tree, and finds it', async () => {
 });
 
 it('refuses changes of what was there before', async () => {
-  const client = new pg.Client({ connectionString: ownUrl });
+  const client = new pg.Client({ connectionString: ownUrl, pipeline: true });
   await client.connect();
   try {
     for (const statement of [

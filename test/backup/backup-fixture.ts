@@ -55,7 +55,7 @@ export async function createBackupFixture(overrides: Partial<BackupSettings> = {
   }
 
   async function seal(): Promise<void> {
-    const client = new pg.Client({ connectionString: database.ownerUrl });
+    const client = new pg.Client({ connectionString: database.ownerUrl, pipeline: true });
     await client.connect();
     try {
       const sealer = createChainSealer({ auditKey });
