@@ -22,6 +22,17 @@ const sessionSchema = z.object({
   factorAt: z.iso.datetime().nullable().describe('When a second factor was proven last'),
   expiresAt: z.iso.datetime(),
 });
+const meSchema = z.object({
+  userId: z.uuid(),
+  email: z.string(),
+  fullName: z.string(),
+  role: z.enum(ROLES),
+  sessionId: z.uuid(),
+  scope: z.enum(['full', 'password_change']).describe('password_change: nothing but choosing a password is allowed'),
+  channel: z.enum(['cookie', 'bearer']),
+  factorAt: z.iso.datetime().nullable().describe('When a second factor was proven last in this session'),
+  csrfToken: z.string().optional().describe('Browsers only: what writes carry as X-CSRF-Token'),
+});
 const listQuery = z.object(pageQuery);
 const sessionPath = z.object({ id: z.uuid() });
 
@@ -82,6 +93,14 @@ export function createSessionRoutes({ config, db, keyring, audit }: ApiDeps): Ro
     return db.transaction((tx) =>
       revokeSessions(tx, audit, { userId, actor, ip, userAgent, requestId, reason, ...which }),
     );
+  }
+
+  function me({ userId, email, fullName, role, sessionId, scope, channel, factorAt }: Principal) {
+    const csrf = channel === 'cookie' ? { csrfToken: csrfTokenFor(keyring, sessionId) } : {};
+    return {
+      ...{ userId, email, fullName, role, sessionId, scope, channel },
+      ...{ factorAt: factorAt?.toISOString() ?? null, ...csrf },
+    };
   }
 
   async function revoke(context: RouteContext<z.output<typeof sessionPath>>): Promise<Reply> {
@@ -156,6 +175,15 @@ export function createSessionRoutes({ config, db, keyring, audit }: ApiDeps): Ro
       access: { ...ANYBODY, passwordChange: true },
       responses: { 204: { description: 'Ended' } },
       handler: logout,
+    }),
+    route({
+      method: 'get',
+      path: '/api/auth/me',
+      name: 'getMe',
+      summary: 'Whose session this is, and what it may do',
+      access: { ...ANYBODY, passwordChange: true },
+      responses: { 200: { description: 'The person and the session', schema: meSchema } },
+      handler: async (context) => ({ status: 200, body: me(principalOf(context)) }),
     }),
     route({
       method: 'get',

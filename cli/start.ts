@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -41,13 +42,17 @@ async function start(flags: StartFlags): Promise<void> {
     import('../platform/stop-signals.ts'),
   ]);
   const password = flags.adminPasswordFile === undefined ? undefined : readPassword(flags.adminPasswordFile);
+  const pages = buildPages();
   const supervisor = createSupervisor({
     dataDir: flags.dataDir,
     env: process.env,
     port: flags.port,
     say,
     modules: { api: moduleFile('../api/main.ts'), worker: moduleFile('../workers/main.ts') },
-    prepare: (target) => prepare(target, flags.adminEmail, password),
+    prepare: async (target) => {
+      await prepare(target, flags.adminEmail, password);
+      await pages;
+    },
   });
   let interrupted = false;
   onStopSignals({
@@ -84,6 +89,29 @@ function readPassword(file: string): string {
   const password = readFileSync(file, 'utf8').replace(/\r?\n$/, '');
   if (password === '') throw new Error(`${file} is empty. Write the first administrator's password into it.`);
   return password;
+}
+
+/**
+ * Builds the pages where their sources changed, in a process of its own: its memory is not the supervisor's. Without the
+ * build's tools (`npm ci --omit=dev`) what was built before is served.
+ */
+function buildPages(): Promise<void> {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, [moduleFile('../web/build.ts')], { stdio: ['ignore', 'pipe', 'pipe'] });
+    let problem = '';
+    child.stdout.on('data', (text: Buffer) => say(text.toString().trimEnd()));
+    child.stderr.on('data', (text: Buffer) => {
+      problem = `${problem}${text}`.slice(-2_000);
+    });
+    child.once('error', (error) => {
+      problem = error.message;
+    });
+    child.once('close', (code) => {
+      if (code !== 0)
+        say(`Dashboard: its pages could not be built, so those of the last build are served.\n${problem}`);
+      resolve();
+    });
+  });
 }
 
 async function prepare({ config }: PreparedTarget, email: string, password: string | undefined): Promise<void> {

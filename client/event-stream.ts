@@ -17,6 +17,8 @@ export interface EventStreamOptions {
   readonly lastEventId?: string;
   readonly signal?: AbortSignal;
   readonly retry?: Partial<RetryPolicy>;
+  /** Told whenever the connection breaks, before it is tried again. */
+  readonly onBreak?: (error: unknown) => void;
   readonly fetch?: typeof fetch;
 }
 
@@ -50,6 +52,7 @@ export async function* followEvents(options: EventStreamOptions): AsyncGenerator
       failed += 1;
       const delay = delayBeforeRetry(error, { failed, repeatable: true, policy });
       if (delay === undefined) throw error;
+      options.onBreak?.(error);
       await pause(delay, signal);
     }
   }
@@ -75,7 +78,7 @@ async function* oneStream({ origin, session, lastEventId, signal, fetch = global
     }
     const decoder = new TextDecoder();
     let rest = '';
-    for await (const chunk of response.body ?? []) {
+    for await (const chunk of chunksOf(response.body)) {
       clearTimeout(timer);
       timer = setTimeout(() => silence.abort(), SILENCE_MS);
       const frames = (rest + decoder.decode(chunk, { stream: true })).split('\n\n');
@@ -92,6 +95,17 @@ async function* oneStream({ origin, session, lastEventId, signal, fetch = global
     clearTimeout(timer);
     // Also when whoever follows has had enough.
     silence.abort();
+  }
+}
+
+/** Not every browser iterates streams by itself. */
+async function* chunksOf(body: ReadableStream<Uint8Array> | null): AsyncGenerator<Uint8Array> {
+  const reader = body?.getReader();
+  if (reader === undefined) return;
+  try {
+    for (let read = await reader.read(); !read.done; read = await reader.read()) yield read.value;
+  } finally {
+    await reader.cancel().catch(() => {});
   }
 }
 

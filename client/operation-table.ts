@@ -46,6 +46,7 @@ export const OPERATIONS = {
   getKeyRotation: { method: 'GET', path: '/api/admin/keys/rotations/{rotationId}' },
   getLimits: { method: 'GET', path: '/api/profile/limits' },
   getLiveness: { method: 'GET', path: '/api/health/live' },
+  getMe: { method: 'GET', path: '/api/auth/me' },
   getMfa: { method: 'GET', path: '/api/auth/mfa' },
   getPayment: { method: 'GET', path: '/api/transactions/{transactionId}/payment' },
   getPerformanceStats: { method: 'GET', path: '/api/performance/stats' },

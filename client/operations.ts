@@ -89,6 +89,8 @@ export interface Operations {
   getLimits: { input: {  }; answers: { 200: { tier: "basic" | "standard" | "premium"; currency: string; limits: ({ group: "money_out" | "deposit" | "trade"; window: "per_transaction" | "rolling_24h" | "rolling_30d"; limit: string | null; used: string | null; left: string | null })[] } } };
   /** Whether this process answers at all: restart it when it does not */
   getLiveness: { input: {  }; answers: { 200: { status: "up" } } };
+  /** Whose session this is, and what it may do */
+  getMe: { input: {  }; answers: { 200: { userId: string; email: string; fullName: string; role: "customer" | "reviewer" | "admin" | "auditor" | "importer"; sessionId: string; scope: "full" | "password_change"; channel: "cookie" | "bearer"; factorAt: string | null; csrfToken?: string | undefined } } };
   /** Which factors are enrolled */
   getMfa: { input: {  }; answers: { 200: { totp: { enrolled: boolean; confirmedAt: string | null }; webauthn: { passkeys: number }; recoveryCodes: { left: number }; securityQuestions: { offered: boolean; set: number } } } };
   /** What the owner of a deposit needs to pay it at the payment provider; kept nowhere, asked each time */

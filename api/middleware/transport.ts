@@ -14,22 +14,35 @@ export function securityHeaders(production: boolean): HelmetOptions {
     xContentTypeOptions: true,
     xXssProtection: true,
     referrerPolicy: { policy: 'strict-origin-when-cross-origin' },
-    contentSecurityPolicy: {
-      useDefaults: false,
-      directives: {
-        defaultSrc: ["'none'"],
-        scriptSrc: ["'self'"],
-        styleSrc: ["'self'"],
-        imgSrc: ["'self'", 'data:'],
-        connectSrc: ["'self'"],
-        formAction: ["'self'"],
-        baseUri: ["'none'"],
-        frameAncestors: ["'none'"],
-        // Outside production there is no https to upgrade to.
-        ...(production ? { upgradeInsecureRequests: [] } : {}),
-      },
-    },
+    contentSecurityPolicy: { useDefaults: false, directives: contentSecurityPolicy(production) },
   };
+}
+
+/**
+ * Directives of the content security policy, by their names in camel case.
+ *
+ * @param styleNonce of one answer: style elements that carry it are allowed beside style sheets of this origin
+ */
+export function contentSecurityPolicy(production: boolean, styleNonce?: string): Record<string, string[]> {
+  return {
+    defaultSrc: ["'none'"],
+    scriptSrc: ["'self'"],
+    styleSrc: ["'self'", ...(styleNonce === undefined ? [] : [`'nonce-${styleNonce}'`])],
+    imgSrc: ["'self'", 'data:'],
+    connectSrc: ["'self'"],
+    formAction: ["'self'"],
+    baseUri: ["'none'"],
+    frameAncestors: ["'none'"],
+    // Outside production there is no https to upgrade to.
+    ...(production ? { upgradeInsecureRequests: [] } : {}),
+  };
+}
+
+/** The same as the header's value, for the answers that need one of their own. */
+export function contentSecurityPolicyHeader(production: boolean, styleNonce: string): string {
+  return Object.entries(contentSecurityPolicy(production, styleNonce))
+    .map(([name, values]) => [name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`), ...values].join(' '))
+    .join(';');
 }
 
 export interface TransportDeps {

@@ -71,6 +71,7 @@ export const AUTHORIZATION: Readonly<Record<string, Rule>> = {
   'POST /api/auth/password': none(EVERYBODY, 'one-time password'),
   'POST /api/auth/logout': own(EVERYBODY, 'one-time password'),
   'GET /api/auth/csrf': own(EVERYBODY, 'one-time password'),
+  'GET /api/auth/me': own(EVERYBODY, 'one-time password'),
   'GET /api/auth/sessions': own(EVERYBODY),
   'GET /api/auth/sessions/{id}': own(EVERYBODY),
   'DELETE /api/auth/sessions/{id}': own(EVERYBODY),

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { startLocalPostgres } from '../../platform/local-postgres.ts';
 import { startLocalTemporal } from '../../platform/local-temporal.ts';
+import { buildWeb } from '../../web/build.ts';
 import { createTemplate, dropDatabases } from './template.ts';
 
 /** What every test of a run shares. */
@@ -38,7 +39,12 @@ export default async function setup(project: TestProject): Promise<() => Promise
     for (const step of undo.reverse()) await step();
   };
   try {
-    const [postgres, temporalAddress] = await Promise.all([postgresFor(folder, undo), temporalFor(folder, undo)]);
+    const [postgres, temporalAddress] = await Promise.all([
+      postgresFor(folder, undo),
+      temporalFor(folder, undo),
+      // The API reads its pages when it starts.
+      buildWeb(console.log),
+    ]);
     const databasePrefix = `tradeguard_test_${process.pid}_${Date.now().toString(36)}`;
     const template = `${databasePrefix}_template`;
     undo.push(() => dropDatabases(postgres.ownerUrl, databasePrefix));

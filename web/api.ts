@@ -1,0 +1,5 @@
+import { createClient } from '../client/index.ts';
+import { askForFactor } from './session/step-up.ts';
+
+/** The API of this page's own origin: the session is a cookie, and a step-up opens the dialog of session/step-up-dialog.tsx. */
+export const client = createClient({ origin: location.origin, onStepUp: askForFactor });

@@ -1,0 +1,83 @@
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
+
+const WEB = import.meta.dirname;
+const ROOT = join(WEB, '..');
+const DIST = join(WEB, 'dist');
+/** Names the sources that a build was made from. */
+const STAMP = '.sources';
+const COMPRESSED = /\.(js|css|svg)$/;
+
+/**
+ * Builds the pages into web/dist where that is not what the sources say; a build that is up to date costs a few
+ * milliseconds. It appears whole or not at all, whatever else builds at the same time.
+ *
+ * @param say told what is done, once there is something to do
+ * @returns whether it was built
+ * @throws what the build says is wrong with the sources
+ */
+export async function buildWeb(say: (line: string) => void): Promise<boolean> {
+  const sources = digestOfSources();
+  if (readStamp() === sources) return false;
+  say('Dashboard: building its pages (once; some seconds).');
+  const { build } = await import('vite');
+  const made = `${DIST}-${process.pid}`;
+  try {
+    await build({ configFile: join(WEB, 'vite.config.ts'), logLevel: 'warn', build: { outDir: made } });
+    for (const file of filesOf(made)) if (COMPRESSED.test(file)) compress(file);
+    writeFileSync(join(made, STAMP), sources);
+    replaceDist(made);
+  } finally {
+    rmSync(made, { recursive: true, force: true });
+  }
+  return true;
+}
+
+function readStamp(): string | undefined {
+  const stamp = join(DIST, STAMP);
+  return existsSync(stamp) ? readFileSync(stamp, 'utf8') : undefined;
+}
+
+/** What the pages are made of: their own files, the client, and the versions of the libraries. */
+function digestOfSources(): string {
+  const files = [
+    ...filesOf(WEB).filter((file) => !relative(WEB, file).startsWith('dist')),
+    ...filesOf(join(ROOT, 'client')),
+    join(ROOT, 'package-lock.json'),
+  ];
+  const hash = createHash('sha256');
+  for (const file of files.sort()) {
+    hash
+      .update(`${relative(ROOT, file)}\0`)
+      .update(readFileSync(file))
+      .update('\0');
+  }
+  return hash.digest('hex');
+}
+
+function filesOf(folder: string): string[] {
+  return readdirSync(folder, { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
+}
+
+/** Compressed once, here, and not in every answer. */
+function compress(file: string): void {
+  const content = readFileSync(file);
+  writeFileSync(`${file}.gz`, gzipSync(content, { level: 9 }));
+  const params = { [constants.BROTLI_PARAM_QUALITY]: 9 };
+  writeFileSync(`${file}.br`, brotliCompressSync(content, { params }));
+}
+
+/** A folder cannot be renamed onto one that has files: the old one steps aside first. */
+function replaceDist(made: string): void {
+  const old = `${made}-old`;
+  if (existsSync(DIST)) renameSync(DIST, old);
+  renameSync(made, DIST);
+  rmSync(old, { recursive: true, force: true });
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await buildWeb(console.log);

@@ -1,0 +1,90 @@
+import { AreaChart, BarChart } from '@mantine/charts';
+import '@mantine/charts/styles.css';
+import { Table, Text, VisuallyHidden } from '@mantine/core';
+
+export interface Series {
+  readonly name: string;
+  readonly label: string;
+  /** A colour of the theme: `brand.7`. */
+  readonly color: string;
+}
+
+interface ChartProps {
+  /** What it shows, in a sentence: read out, and the caption of its table. */
+  readonly label: string;
+  readonly data: readonly Readonly<Record<string, string | number | null>>[];
+  /** The member of `data` along the horizontal axis. */
+  readonly by: string;
+  readonly series: readonly Series[];
+  readonly height?: number;
+  readonly format?: (value: number) => string;
+}
+
+interface PlotProps extends ChartProps {
+  readonly kind: 'area' | 'bars' | 'stacked';
+}
+
+/** A chart for the eye, and the same numbers as a table for who cannot see it. Loaded when a page has one. */
+export default function Plot({ kind, label, data, by, series, height = 220, format }: PlotProps) {
+  if (data.length === 0) {
+    return (
+      <Text c="dimmed" size="sm">
+        Nothing to plot yet.
+      </Text>
+    );
+  }
+  const shared = {
+    h: height,
+    data: [...data],
+    dataKey: by,
+    series: series.map((one) => ({ ...one })),
+    withLegend: series.length > 1,
+    ...(format ? { valueFormatter: format } : {}),
+  };
+  return (
+    <figure aria-label={label} className="plot">
+      <div aria-hidden>
+        {kind === 'area' ? (
+          <AreaChart
+            {...shared}
+            curveType="monotone"
+            withDots={false}
+            connectNulls={false}
+            areaProps={{ isAnimationActive: false }}
+          />
+        ) : (
+          <BarChart
+            {...shared}
+            type={kind === 'stacked' ? 'stacked' : 'default'}
+            barProps={{ isAnimationActive: false }}
+          />
+        )}
+      </div>
+      <VisuallyHidden>
+        <Table>
+          <caption>{label}</caption>
+          <thead>
+            <tr>
+              <th scope="col">{by}</th>
+              {series.map((one) => (
+                <th key={one.name} scope="col">
+                  {one.label}
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {data.map((point) => (
+              <tr key={String(point[by])}>
+                <th scope="row">{point[by]}</th>
+                {series.map((one) => (
+                  <td key={one.name}>{point[one.name] ?? 'none'}</td>
+                ))}
+              </tr>
+            ))}
+          </tbody>
+        </Table>
+      </VisuallyHidden>
+    </figure>
+  );
+}

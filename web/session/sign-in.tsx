@@ -1,0 +1,221 @@
+import { Alert, Anchor, Button, Paper, PasswordInput, Stack, Tabs, Text, TextInput, Title } from '@mantine/core';
+import { useForm } from '@mantine/form';
+import { useState } from 'react';
+import { client } from '../api.ts';
+import { problemText } from '../parts/problem.tsx';
+import { deviceOfThisBrowser } from './device.ts';
+import { useSession } from './session.tsx';
+
+/** The way in for everybody: password, then whatever factor the risk of this login asks for; or a new account. */
+export function SignIn({ why }: { why?: string }) {
+  const [tab, setTab] = useState<string | null>('sign-in');
+  const [notice, setNotice] = useState<string | undefined>(why);
+  return (
+    <main className="sign-in">
+      <Paper withBorder shadow="sm" p="xl" w="100%" maw={440}>
+        <Title order={1} size="h2" mb="xs">
+          Tradeguard
+        </Title>
+        {notice !== undefined && (
+          <Alert role="status" mb="md" color="brand" variant="light">
+            {notice}
+          </Alert>
+        )}
+        <Tabs value={tab} onChange={setTab} keepMounted={false}>
+          <Tabs.List grow mb="md">
+            <Tabs.Tab value="sign-in">Sign in</Tabs.Tab>
+            <Tabs.Tab value="register">New account</Tabs.Tab>
+            <Tabs.Tab value="forgot">Forgot password</Tabs.Tab>
+          </Tabs.List>
+          <Tabs.Panel value="sign-in">
+            <SignInForm />
+          </Tabs.Panel>
+          <Tabs.Panel value="register">
+            <RegisterForm
+              onDone={() => {
+                setNotice('Your account is there. We have written to you; sign in once your address is confirmed.');
+                setTab('sign-in');
+              }}
+            />
+          </Tabs.Panel>
+          <Tabs.Panel value="forgot">
+            <ForgotForm
+              onDone={() => {
+                setNotice('If there is an account with this address, a letter with a link is on its way.');
+                setTab('sign-in');
+              }}
+            />
+          </Tabs.Panel>
+        </Tabs>
+        <Text size="sm" c="dimmed" mt="lg">
+          Programs use the API: <Anchor href="/api/docs">reference</Anchor>, <Anchor href="/readme">README</Anchor>.
+        </Text>
+      </Paper>
+    </main>
+  );
+}
+
+/** Sends what a form holds, once at a time, and keeps what went wrong. */
+function useSubmit<Values>(send: (values: Values) => Promise<void>) {
+  const [busy, setBusy] = useState(false);
+  const [problem, setProblem] = useState<string>();
+  return {
+    busy,
+    problem,
+    submit: async (values: Values) => {
+      setBusy(true);
+      setProblem(undefined);
+      try {
+        await send(values);
+      } catch (error) {
+        setProblem(problemText(error));
+      } finally {
+        setBusy(false);
+      }
+    },
+  };
+}
+
+function Refusal({ text }: { text: string | undefined }) {
+  if (text === undefined) return null;
+  return (
+    <Alert role="alert" color="red" variant="light">
+      {text}
+    </Alert>
+  );
+}
+
+function SignInForm() {
+  const { refresh } = useSession();
+  const form = useForm({ initialValues: { email: '', password: '' } });
+  const { busy, problem, submit } = useSubmit(async ({ email, password }: typeof form.values) => {
+    const answer = await client.signIn({ email, password, device: deviceOfThisBrowser() });
+    if (answer.status === 200) await refresh();
+  });
+  return (
+    <form onSubmit={form.onSubmit(submit)}>
+      <Stack>
+        <TextInput
+          label="E-mail address"
+          type="email"
+          autoComplete="username"
+          required
+          data-autofocus
+          {...form.getInputProps('email')}
+        />
+        <PasswordInput label="Password" autoComplete="current-password" required {...form.getInputProps('password')} />
+        <Refusal text={problem} />
+        <Button type="submit" loading={busy}>
+          Sign in
+        </Button>
+      </Stack>
+    </form>
+  );
+}
+
+function RegisterForm({ onDone }: { onDone: () => void }) {
+  const form = useForm({ initialValues: { fullName: '', email: '', password: '' } });
+  const { busy, problem, submit } = useSubmit(async (values: typeof form.values) => {
+    const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
+    await client.register({ body: { ...values, timeZone, device: deviceOfThisBrowser() } });
+    onDone();
+  });
+  return (
+    <form onSubmit={form.onSubmit(submit)}>
+      <Stack>
+        <TextInput label="Full name" autoComplete="name" required {...form.getInputProps('fullName')} />
+        <TextInput
+          label="E-mail address"
+          type="email"
+          autoComplete="username"
+          required
+          {...form.getInputProps('email')}
+        />
+        <PasswordInput
+          label="Password"
+          description="12 to 128 characters"
+          autoComplete="new-password"
+          minLength={12}
+          required
+          {...form.getInputProps('password')}
+        />
+        <Refusal text={problem} />
+        <Button type="submit" loading={busy}>
+          Open an account
+        </Button>
+      </Stack>
+    </form>
+  );
+}
+
+function ForgotForm({ onDone }: { onDone: () => void }) {
+  const form = useForm({ initialValues: { email: '' } });
+  const { busy, problem, submit } = useSubmit(async (body: typeof form.values) => {
+    await client.forgotPassword({ body });
+    onDone();
+  });
+  return (
+    <form onSubmit={form.onSubmit(submit)}>
+      <Stack>
+        <TextInput
+          label="E-mail address"
+          type="email"
+          autoComplete="username"
+          required
+          {...form.getInputProps('email')}
+        />
+        <Refusal text={problem} />
+        <Button type="submit" loading={busy}>
+          Send a link
+        </Button>
+      </Stack>
+    </form>
+  );
+}
+
+/** A one-time password lets nothing happen but the choice of another one. */
+export function ChooseOwnPassword() {
+  const { refresh, signOut } = useSession();
+  const form = useForm({ initialValues: { currentPassword: '', newPassword: '' } });
+  const { busy, problem, submit } = useSubmit(async (body: typeof form.values) => {
+    await client.changePassword({ body });
+    await refresh();
+  });
+  return (
+    <main className="sign-in">
+      <Paper withBorder shadow="sm" p="xl" w="100%" maw={440}>
+        <Title order={1} size="h2" mb="xs">
+          Choose your password
+        </Title>
+        <Text c="dimmed" mb="md">
+          You signed in with a password that was good for this once.
+        </Text>
+        <form onSubmit={form.onSubmit(submit)}>
+          <Stack>
+            <PasswordInput
+              label="Password that you were given"
+              autoComplete="current-password"
+              required
+              {...form.getInputProps('currentPassword')}
+            />
+            <PasswordInput
+              label="New password"
+              description="12 to 128 characters"
+              autoComplete="new-password"
+              minLength={12}
+              required
+              {...form.getInputProps('newPassword')}
+            />
+            <Refusal text={problem} />
+            <Button type="submit" loading={busy}>
+              Set the password
+            </Button>
+            <Button variant="subtle" onClick={() => void signOut()}>
+              Sign out
+            </Button>
+          </Stack>
+        </form>
+      </Paper>
+    </main>
+  );
+}

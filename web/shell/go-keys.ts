@@ -1,0 +1,38 @@
+import { useEffect } from 'react';
+import { useNavigate } from 'react-router';
+import type { Place } from './navigation.ts';
+
+/** How long after `g` the letter of a page is waited for. */
+const PAIR_MS = 1_200;
+
+const isTyping = (target: EventTarget | null): boolean =>
+  target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
+
+/** `g` and a page's letter open it; `?` opens the list of pages with their letters. Nothing happens while somebody types. */
+export function useGoKeys(places: readonly Place[]): void {
+  const navigate = useNavigate();
+  useEffect(() => {
+    let pressedAt = 0;
+    function onKey(event: KeyboardEvent): void {
+      if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
+      if (document.querySelector('[aria-modal="true"]') !== null) return;
+      if (event.key === '?') {
+        event.preventDefault();
+        void import('@mantine/spotlight').then(({ spotlight }) => spotlight.open());
+        return;
+      }
+      const isPair = event.timeStamp - pressedAt < PAIR_MS;
+      pressedAt = 0;
+      if (isPair) {
+        const place = places.find(({ key }) => key === event.key);
+        if (place === undefined) return;
+        event.preventDefault();
+        void navigate(place.path);
+      } else if (event.key === 'g') {
+        pressedAt = event.timeStamp;
+      }
+    }
+    document.addEventListener('keydown', onKey);
+    return () => document.removeEventListener('keydown', onKey);
+  }, [places, navigate]);
+}
