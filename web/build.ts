@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 
 const WEB = import.meta.dirname;
@@ -15,25 +14,24 @@ const COMPRESSED = /\.(js|css|svg)$/;
  * Builds the pages into web/dist where that is not what the sources say; a build that is up to date costs a few
  * milliseconds. It appears whole or not at all, whatever else builds at the same time.
  *
- * @param say told what is done, once there is something to do
- * @returns whether it was built
  * @throws what the build says is wrong with the sources
  */
-export async function buildWeb(say: (line: string) => void): Promise<boolean> {
+async function build(): Promise<void> {
   const sources = digestOfSources();
-  if (readStamp() === sources) return false;
-  say('Dashboard: building its pages (once; some seconds).');
-  const { build } = await import('vite');
+  if (readStamp() === sources) return;
+  console.log('Dashboard: building its pages (once; some seconds).');
+  // The libraries have a slower form for their own developers, which they take where this says anything else.
+  process.env.NODE_ENV = 'production';
+  const vite = await import('vite');
   const made = `${DIST}-${process.pid}`;
   try {
-    await build({ configFile: join(WEB, 'vite.config.ts'), logLevel: 'warn', build: { outDir: made } });
+    await vite.build({ configFile: join(WEB, 'vite.config.ts'), logLevel: 'warn', build: { outDir: made } });
     for (const file of filesOf(made)) if (COMPRESSED.test(file)) compress(file);
     writeFileSync(join(made, STAMP), sources);
     replaceDist(made);
   } finally {
     rmSync(made, { recursive: true, force: true });
   }
-  return true;
 }
 
 function readStamp(): string | undefined {
@@ -80,4 +78,4 @@ function replaceDist(made: string): void {
   rmSync(old, { recursive: true, force: true });
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) await buildWeb(console.log);
+await build();

@@ -98,15 +98,53 @@ describe('[O1] a dependency is away', () => {
 });
 
 describe('the front door', () => {
-  test('links to health, API reference, Temporal UI and README, with no script of its own', async () => {
-    const page = await stack.api.get<string>('/');
-    expect(page.status).toBe(200);
-    expect(page.headers.get('content-type')).toMatch(/^text\/html/);
+  test('is one page at every address of the application, under a policy whose nonce no other answer has', async () => {
+    const addresses = ['/', '/console/reviews', '/console/reviews/01a2', '/account/trade', '/confirm'];
+    const nonces = await Promise.all(
+      addresses.map(async (address) => {
+        const page = await stack.api.get<string>(address);
+        expect(page.status, address).toBe(200);
+        expect(page.headers.get('content-type')).toMatch(/^text\/html/);
+        expect(page.headers.get('cache-control')).toBe('no-store');
+        const policy = page.headers.get('content-security-policy') ?? '';
+        expect(policy).toContain("default-src 'none';script-src 'self';");
+        expect(policy).not.toMatch(/unsafe|\*|https?:/);
+        const nonce = /style-src 'self' 'nonce-([\w+/=]{24})'/.exec(policy)?.[1];
+        expect(page.body).toContain(`nonce="${nonce}"`);
+        expect(page.body).not.toContain('TRADEGUARD-CSP-NONCE');
+        // Scripts come as files and nothing else.
+        expect(page.body).not.toMatch(/<script(?![^>]* src="\/web\/)|<style| style=| on\w+=/);
+        return nonce;
+      }),
+    );
+    expect(new Set(nonces).size).toBe(addresses.length);
     for (const href of ['/api/health', '/api/docs', '/api/openapi.json', '/readme']) {
-      expect(page.body).toContain(`href="${href}"`);
       expect((await stack.api.get(href)).status).toBeLessThan(300);
     }
-    expect(page.body).not.toMatch(/<script(?! src="\/web\/)/);
+  });
+
+  test('serves what the page loads, compressed and for good; no path of a request names a file', async () => {
+    const page = await stack.api.get<string>('/');
+    const files = [...page.body.matchAll(/(?:src|href)="(\/web\/[^"]+)"/g)].map(([, path]) => path as string);
+    expect(files.length).toBeGreaterThan(1);
+    for (const path of files) {
+      const sizes = await Promise.all(
+        ['identity', 'gzip', 'br'].map(async (encoding) => {
+          const answer = await fetch(stack.url + path, { headers: { 'Accept-Encoding': encoding } });
+          expect(answer.status).toBe(200);
+          expect(answer.headers.get('cache-control')).toBe('public, max-age=31536000, immutable');
+          expect(answer.headers.get('content-encoding') ?? 'identity').toBe(encoding);
+          return Number(answer.headers.get('content-length'));
+        }),
+      );
+      expect(
+        sizes.toSorted((a, b) => b - a),
+        path,
+      ).toEqual(sizes);
+    }
+    for (const path of ['/web/index.html', '/web/.sources', '/web/..%2f..%2fpackage.json', '/web/app.js', '/web/x/y']) {
+      expect((await stack.api.get(path)).status, path).toBeGreaterThanOrEqual(400);
+    }
   });
 
   test('what is not there is a 404 problem', async () => {

@@ -40,8 +40,8 @@ const ADMIN = ['admin'] as const;
 const TRADERS = ['customer', 'admin'] as const;
 
 /**
- * Who may do what, written down apart from the routes: changing a route's access takes a change here, too. A file of the
- * console is one entry, `/web/{file}`.
+ * Who may do what, written down apart from the routes: changing a route's access takes a change here, too. The
+ * addresses of pages are public: they answer with the same page, which knows nothing until its reader is signed in.
  */
 export const AUTHORIZATION: Readonly<Record<string, Rule>> = {
   'GET /': PUBLIC,
@@ -49,6 +49,10 @@ export const AUTHORIZATION: Readonly<Record<string, Rule>> = {
   'GET /reset-password': PUBLIC,
   'GET /recover': PUBLIC,
   'GET /style.css': PUBLIC,
+  'GET /console/{page}': PUBLIC,
+  'GET /console/{page}/{id}': PUBLIC,
+  'GET /account/{page}': PUBLIC,
+  'GET /account/{page}/{id}': PUBLIC,
   'GET /web/{file}': PUBLIC,
   'GET /readme': PUBLIC,
   'GET /api/docs': PUBLIC,

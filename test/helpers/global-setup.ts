@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { startLocalPostgres } from '../../platform/local-postgres.ts';
 import { startLocalTemporal } from '../../platform/local-temporal.ts';
-import { buildWeb } from '../../web/build.ts';
+import { buildWeb } from '../../web/build-process.ts';
 import { createTemplate, dropDatabases } from './template.ts';
 
 /** What every test of a run shares. */
