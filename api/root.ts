@@ -3,6 +3,7 @@ import { DomainError } from '../domain/errors.ts';
 import type { ApiDeps } from './deps.ts';
 import { STYLE_SHEET } from './html.ts';
 import { type Route, route } from './route.ts';
+import { loadWebBuild } from './web-build.ts';
 import { createPageRoutes } from './web-pages.ts';
 
 const README = new URL('../README.md', import.meta.url);
@@ -10,7 +11,7 @@ const README = new URL('../README.md', import.meta.url);
 /** What is served beside the API: the dashboard's pages, and the README. */
 export function createRootRoutes({ config }: ApiDeps): Route[] {
   return [
-    ...createPageRoutes({ production: config.production }),
+    ...createPageRoutes({ production: config.production, build: loadWebBuild() }),
     route({
       method: 'get',
       path: '/style.css',

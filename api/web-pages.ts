@@ -4,7 +4,7 @@ import { DomainError } from '../domain/errors.ts';
 import { htmlPage } from './html.ts';
 import { contentSecurityPolicyHeader } from './middleware/transport.ts';
 import { type Reply, type Route, type RouteContext, route } from './route.ts';
-import { loadWebBuild, type WebFile } from './web-build.ts';
+import type { WebBuild, WebFile } from './web-build.ts';
 
 const PUBLIC = { kind: 'public' } as const;
 const HTML = 'text/html; charset=utf-8';
@@ -41,9 +41,7 @@ const NOT_BUILT = htmlPage(
 );
 
 /** The pages of the dashboard, from the memory of this process: no path of a request ever becomes the name of a file. */
-export function createPageRoutes({ production }: { production: boolean }): Route[] {
-  const build = loadWebBuild();
-
+export function createPageRoutes({ production, build }: { production: boolean; build: WebBuild | undefined }): Route[] {
   async function page(): Promise<Reply> {
     if (build === undefined) return { status: 503, contentType: HTML, body: NOT_BUILT };
     const nonce = randomBytes(16).toString('base64');

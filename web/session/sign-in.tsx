@@ -48,7 +48,15 @@ export function SignIn({ why }: { why?: string }) {
           </Tabs.Panel>
         </Tabs>
         <Text size="sm" c="dimmed" mt="lg">
-          Programs use the API: <Anchor href="/api/docs">reference</Anchor>, <Anchor href="/readme">README</Anchor>.
+          Programs use the API:{' '}
+          <Anchor href="/api/docs" underline="always">
+            reference
+          </Anchor>
+          ,{' '}
+          <Anchor href="/readme" underline="always">
+            README
+          </Anchor>
+          .
         </Text>
       </Paper>
     </main>
