@@ -13,6 +13,7 @@ import { uuidV7 } from '../security/uuid.ts';
 import { AUDIT_LOGS, auditors } from './audit-access.ts';
 import { decodeForkCursor, encodeForkCursor, pageQuery } from './cursor.ts';
 import type { ApiDeps } from './deps.ts';
+import { listSchema, nameSchemas } from './named-schemas.ts';
 import { traceOf } from './request-trace.ts';
 import { type Route, type RouteContext, route } from './route.ts';
 
@@ -36,6 +37,11 @@ const publishedSchema = z.object({
   status: z.enum(['published', 'unchanged', 'refused']),
   name: z.string().nullable().describe('Of the checkpoint that counts now, or that the log contradicts'),
   reason: z.string().optional().describe('Why nothing was published: what was found wrong'),
+});
+nameSchemas({
+  Checkpoint: checkpointSchema,
+  RecordedCheckpoint: recordedSchema,
+  CheckpointPublication: publishedSchema,
 });
 
 /** What is published of the audit log. Reads are audited as those of the log are. */
@@ -61,7 +67,10 @@ export function createAuditCheckpointRoutes({ db, audit, gateway }: ApiDeps): Ro
       summary: 'The last published checkpoint of the log; with `Accept: text/plain` the signed note alone',
       access: auditors,
       headers: { accept: { description: 'text/plain for the note alone', required: false } },
-      responses: { 200: { description: 'The checkpoint', schema: checkpointSchema }, 404: { description: 'None yet' } },
+      responses: {
+        200: { description: 'The checkpoint', schema: checkpointSchema, mediaTypes: ['text/plain'] },
+        404: { description: 'None yet' },
+      },
       async handler(context) {
         const [last] = await read(context, { limit: 1, before: null });
         if (last === undefined) throw new DomainError('not_found', 'No checkpoint was published yet.');
@@ -82,7 +91,7 @@ export function createAuditCheckpointRoutes({ db, audit, gateway }: ApiDeps): Ro
       responses: {
         200: {
           description: 'One page',
-          schema: z.object({ items: z.array(recordedSchema), nextCursor: z.string().nullable() }),
+          schema: listSchema('CheckpointList', recordedSchema),
         },
       },
       async handler(context) {

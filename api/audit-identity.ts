@@ -5,6 +5,7 @@ import { eraseAuditIdentity } from '../db/subject-erasure.ts';
 import { DomainError } from '../domain/errors.ts';
 import type { ApiDeps } from './deps.ts';
 import { textInput } from './input.ts';
+import { nameSchemas } from './named-schemas.ts';
 import { principalOf, type Route, route } from './route.ts';
 
 const body = z.strictObject({ reason: textInput(5, 500) });
@@ -20,6 +21,7 @@ const erasedSchema = z.object({
   userId: z.uuid(),
   erasedAt: z.iso.datetime().describe('The first time, where it was erased before'),
 });
+nameSchemas({ RevealedAuditEntry: revealedSchema, ErasedAuditIdentity: erasedSchema });
 
 /** Whom the audit log speaks of: shown on record, and erased for good. */
 export function createAuditIdentityRoutes(deps: ApiDeps): Route[] {

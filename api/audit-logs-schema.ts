@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { VERIFICATION_MODES, type VerificationScope } from '../domain/audit-scope.ts';
-import { AUDIT_SEVERITIES } from '../domain/audit-severity.ts';
 import { pageQuery } from './cursor.ts';
+import { auditSeverity } from './enumerations.ts';
+import { nameSchemas } from './named-schemas.ts';
 
 const ID = /^[A-Za-z0-9][A-Za-z0-9:._/-]{0,127}$/;
 /** Ids only: a name or an address in a filter would end up in the log, where it does not belong. */
@@ -19,7 +20,7 @@ export const auditLogQuery = z.strictObject({
     .optional(),
   actor: id.optional(),
   subject: id.optional(),
-  severity: z.enum(AUDIT_SEVERITIES).optional(),
+  severity: auditSeverity.optional(),
   from: time.optional(),
   to: time.optional(),
   ...pageQuery,
@@ -27,26 +28,26 @@ export const auditLogQuery = z.strictObject({
 
 const party = z.object({ kind: z.string(), id: z.string().optional() });
 
+const auditEntry = z.object({
+  id: z.uuid(),
+  at: z.string().describe('RFC 3339 with microseconds'),
+  action: z.string(),
+  actor: party,
+  subject: party,
+  outcome: z.enum(['success', 'failure', 'denied']),
+  severity: auditSeverity.optional().describe('not in entries from before there were severities'),
+  ip: z.string().nullable(),
+  userAgent: z.string().nullable(),
+  requestId: z.string().nullable(),
+  workflowId: z.string().nullable(),
+  details: z.record(z.string(), z.unknown()),
+  v: z.literal(1),
+  seq: z.number().nullable().describe('place in the chain; null until it is sealed'),
+  hash: z.string().nullable().describe('hex SHA-256 of the previous hash and the entry'),
+});
+
 export const auditLogPage = z.object({
-  items: z.array(
-    z.object({
-      id: z.uuid(),
-      at: z.string().describe('RFC 3339 with microseconds'),
-      action: z.string(),
-      actor: party,
-      subject: party,
-      outcome: z.enum(['success', 'failure', 'denied']),
-      severity: z.enum(AUDIT_SEVERITIES).optional().describe('not in entries from before there were severities'),
-      ip: z.string().nullable(),
-      userAgent: z.string().nullable(),
-      requestId: z.string().nullable(),
-      workflowId: z.string().nullable(),
-      details: z.record(z.string(), z.unknown()),
-      v: z.literal(1),
-      seq: z.number().nullable().describe('place in the chain; null until it is sealed'),
-      hash: z.string().nullable().describe('hex SHA-256 of the previous hash and the entry'),
-    }),
-  ),
+  items: z.array(auditEntry),
   nextCursor: z.string().nullable(),
   inColdStorage: z
     .array(z.string())
@@ -107,4 +108,11 @@ export const verificationState = verificationResult.partial().extend({
   requestedBy: z.uuid().nullable(),
   requestedAt: z.string(),
   finishedAt: z.string().nullable(),
+});
+nameSchemas({
+  AuditParty: party,
+  AuditEntry: auditEntry,
+  AuditEntryList: auditLogPage,
+  AuditVerificationResult: verificationResult,
+  AuditVerification: verificationState,
 });

@@ -90,7 +90,7 @@ export function createAuditLogRoutes({ db, audit, auditKey, gateway }: ApiDeps):
       body: verificationRequest,
       responses: {
         200: { description: 'The result.', schema: verificationResult },
-        202: { description: 'It takes longer: see Location.', schema: verificationState },
+        202: { description: 'It takes longer: see Location.', schema: verificationState, headers: ['Location'] },
         422: { description: 'The log has no such entries yet.' },
       },
       async handler(context) {

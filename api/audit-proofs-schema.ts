@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { nameSchemas } from './named-schemas.ts';
 
 /** Decimal without a sign or leading zeroes, as the log itself writes numbers. */
 const count = z
@@ -44,3 +45,4 @@ export const consistencyAnswer = z.object({
   toRoot: z.string().describe('Root of the later tree, hex'),
   proof,
 });
+nameSchemas({ InclusionProof: inclusionAnswer, ConsistencyProof: consistencyAnswer });

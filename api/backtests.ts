@@ -14,6 +14,7 @@ import { uuidV7 } from '../security/uuid.ts';
 import { workflowIds } from '../workflows/contract.ts';
 import { decodeCursor, pageOf, pageQuery } from './cursor.ts';
 import type { ApiDeps } from './deps.ts';
+import { listSchema, nameSchemas } from './named-schemas.ts';
 import { traceOf } from './request-trace.ts';
 import { type Access, principalOf, type Route, route } from './route.ts';
 import { RULE_SETS, timeInput, versionParams } from './rule-set-schema.ts';
@@ -55,6 +56,7 @@ const backtestSchema = z.object({
   reason: z.string().nullable(),
   result: resultSchema.nullable(),
 });
+nameSchemas({ BacktestResult: resultSchema, Backtest: backtestSchema });
 
 /** Back-tests of a version over what the database has. Their reports are what lets a version go live. */
 export function createBacktestRoutes({ db, audit, gateway, log }: ApiDeps): Route[] {
@@ -74,7 +76,7 @@ export function createBacktestRoutes({ db, audit, gateway, log }: ApiDeps): Rout
       params: versionParams,
       body: z.strictObject({ from: timeInput, to: timeInput }),
       responses: {
-        202: { description: 'It was begun: see Location', schema: backtestSchema },
+        202: { description: 'It was begun: see Location', schema: backtestSchema, headers: ['Location'] },
         404: { description: 'Unknown' },
       },
       async handler(context) {
@@ -117,7 +119,7 @@ export function createBacktestRoutes({ db, audit, gateway, log }: ApiDeps): Rout
       responses: {
         200: {
           description: 'One page',
-          schema: z.object({ items: z.array(backtestSchema), nextCursor: z.string().nullable() }),
+          schema: listSchema('BacktestList', backtestSchema),
         },
         404: { description: 'Unknown' },
       },

@@ -9,6 +9,7 @@ import { uuidV7 } from '../security/uuid.ts';
 import type { RunAcceptance } from '../workflows/contract.ts';
 import { decodeCursor, pageOf, pageQuery } from './cursor.ts';
 import type { ApiDeps } from './deps.ts';
+import { listSchema, nameSchemas } from './named-schemas.ts';
 import { type Access, principalOf, type Route, type RouteContext, route } from './route.ts';
 
 const BASE = '/api/admin/backups';
@@ -54,7 +55,7 @@ const drillSchema = z.object({
   rowsChecked: z.number().nullable(),
   auditEntriesChecked: z.number().nullable(),
 });
-const listOf = (item: z.ZodType) => z.object({ items: z.array(item), nextCursor: z.string().nullable() });
+nameSchemas({ Backup: backupSchema, RestoreDrill: drillSchema });
 const nothing = z.strictObject({});
 const listQuery = z.object(pageQuery);
 
@@ -102,7 +103,7 @@ export function createBackupRoutes({ db, audit, gateway }: ApiDeps): Route[] {
       summary: 'Backup runs, newest first',
       access: readers,
       query: listQuery,
-      responses: { 200: { description: 'One page', schema: listOf(backupSchema) } },
+      responses: { 200: { description: 'One page', schema: listSchema('BackupList', backupSchema) } },
       async handler({ query }) {
         const before = decodeCursor(query.cursor);
         const found = await listBackupRuns(db.fork(), { limit: query.limit + 1, before });
@@ -118,7 +119,7 @@ export function createBackupRoutes({ db, audit, gateway }: ApiDeps): Route[] {
       access: operators,
       body: nothing,
       responses: {
-        202: { description: 'It has begun: see Location', schema: backupSchema },
+        202: { description: 'It has begun: see Location', schema: backupSchema, headers: ['Location'] },
         409: { description: 'Another backup is running' },
         503: { description: 'Backups are off, or the programs they need are missing' },
       },
@@ -137,7 +138,7 @@ export function createBackupRoutes({ db, audit, gateway }: ApiDeps): Route[] {
       summary: 'Restore drills, newest first',
       access: readers,
       query: listQuery,
-      responses: { 200: { description: 'One page', schema: listOf(drillSchema) } },
+      responses: { 200: { description: 'One page', schema: listSchema('RestoreDrillList', drillSchema) } },
       async handler({ query }) {
         const before = decodeCursor(query.cursor);
         const found = await listDrills(db.fork(), { limit: query.limit + 1, before });
@@ -214,7 +215,7 @@ export function createBackupRoutes({ db, audit, gateway }: ApiDeps): Route[] {
       params: z.object({ backupId: z.uuid() }),
       body: nothing,
       responses: {
-        202: { description: 'It has begun: see Location', schema: drillSchema },
+        202: { description: 'It has begun: see Location', schema: drillSchema, headers: ['Location'] },
         404: { description: 'Unknown backup' },
         409: { description: 'Another drill is running, or there is no file of this backup (any more)' },
         503: { description: 'Drills are off, or the programs they need are missing' },

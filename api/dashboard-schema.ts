@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { LOGIN_STATUSES } from '../domain/login.ts';
-import { ROLES } from '../domain/roles.ts';
-import { TRANSACTION_STATUSES, TRANSACTION_TYPES } from '../domain/transaction.ts';
+import { role, transactionStatus, transactionType } from './enumerations.ts';
+import { nameSchemas } from './named-schemas.ts';
 
 const time = z.iso.datetime();
 const count = z.number().int();
@@ -13,24 +13,32 @@ export const dashboardQuery = z.strictObject({
   limit: z.coerce.number().int().min(1).max(100).default(20).describe('Rows of each list'),
 });
 
+const loginAttempt = z.object({
+  loginId: z.uuid(),
+  ...who,
+  status: z.enum(LOGIN_STATUSES),
+  score: z.number().nullable().describe('0 to 1; null where nothing was scored'),
+  explanation: z.array(z.string()),
+  reasons,
+  ruleSetVersion: z.string().nullable(),
+  deviceFinding: z.string().nullable(),
+  ip: z.string().nullable(),
+  network: z.string().nullable(),
+  userAgent: z.string().nullable(),
+  startedAt: time,
+});
+const lockedAccount = z.object({
+  lockoutId: z.uuid(),
+  ...who,
+  startedAt: time,
+  lockedUntil: time,
+  secondsLeft: count,
+  unlockRequestedBy: z.uuid().nullable(),
+});
+
 export const authDashboard = z.object({
   generatedAt: time,
-  recentAttempts: z.array(
-    z.object({
-      loginId: z.uuid(),
-      ...who,
-      status: z.enum(LOGIN_STATUSES),
-      score: z.number().nullable().describe('0 to 1; null where nothing was scored'),
-      explanation: z.array(z.string()),
-      reasons,
-      ruleSetVersion: z.string().nullable(),
-      deviceFinding: z.string().nullable(),
-      ip: z.string().nullable(),
-      network: z.string().nullable(),
-      userAgent: z.string().nullable(),
-      startedAt: time,
-    }),
-  ),
+  recentAttempts: z.array(loginAttempt),
   failedLogins: z.object({
     countedAtMost: count.describe('Of the last 24 hours, the latest failures up to this number are counted'),
     byUser: z.array(z.object({ ...who, failures: count, whileLocked: count, networks: count, lastAt: time })),
@@ -38,16 +46,7 @@ export const authDashboard = z.object({
       z.object({ network: z.string().nullable(), failures: count, whileLocked: count, accounts: count }),
     ),
   }),
-  lockedAccounts: z.array(
-    z.object({
-      lockoutId: z.uuid(),
-      ...who,
-      startedAt: time,
-      lockedUntil: time,
-      secondsLeft: count,
-      unlockRequestedBy: z.uuid().nullable(),
-    }),
-  ),
+  lockedAccounts: z.array(lockedAccount),
   thresholds: z.object({
     ruleSetVersion: z.string(),
     factorAbove: z.number(),
@@ -61,11 +60,11 @@ const risky = z.object({
   transactionId: z.uuid(),
   userId: z.uuid(),
   accountId: z.uuid(),
-  type: z.enum(TRANSACTION_TYPES),
+  type: transactionType,
   amount: z.string().nullable(),
   currency: z.string(),
   category: z.string(),
-  status: z.enum(TRANSACTION_STATUSES),
+  status: transactionStatus,
   code: z.string().nullable(),
   score: z.number(),
   explanation: z.array(z.string()),
@@ -85,8 +84,8 @@ export const transactionsDashboard = z.object({
     from: time.describe('A border of ten minutes, up to that much before 24 hours ago'),
     to: time,
     total: count,
-    byDecision: z.record(z.enum(TRANSACTION_STATUSES), count).describe('What was decided at once'),
-    byType: z.record(z.enum(TRANSACTION_TYPES), count),
+    byDecision: z.record(transactionStatus, count).describe('What was decided at once'),
+    byType: z.record(transactionType, count),
     ended: z.object({ settled: count, rejected: count }).describe('Ends of what had to wait'),
     heldAfterStepUp: count,
     rejectedByCode: z.record(z.string(), count),
@@ -116,6 +115,17 @@ const refusals = {
 };
 const byCause = z.array(z.object({ cause: z.string(), refusals: count }));
 
+const monitoredEndpoint = z.object({
+  method: z.string(),
+  path: z.string(),
+  access: z.array(role).nullable().describe('Roles that may call it; null where no session is needed'),
+  signed: z.boolean(),
+  limit: z.enum(['shared', 'local', 'none']).describe('Where calls a minute are counted'),
+  calls: count.describe('Since this process started'),
+  clientErrors: count,
+  serverErrors: count,
+});
+
 export const apiSecurityDashboard = z.object({
   generatedAt: time,
   windowHours: z.literal(24),
@@ -142,16 +152,14 @@ export const apiSecurityDashboard = z.object({
   }),
   failedSignatures: z.object({ ...refusals, byCause }),
   invalidTokens: z.object({ ...refusals, byCause }),
-  monitoredEndpoints: z.array(
-    z.object({
-      method: z.string(),
-      path: z.string(),
-      access: z.array(z.enum(ROLES)).nullable().describe('Roles that may call it; null where no session is needed'),
-      signed: z.boolean(),
-      limit: z.enum(['shared', 'local', 'none']).describe('Where calls a minute are counted'),
-      calls: count.describe('Since this process started'),
-      clientErrors: count,
-      serverErrors: count,
-    }),
-  ),
+  monitoredEndpoints: z.array(monitoredEndpoint),
+});
+nameSchemas({
+  LoginAttempt: loginAttempt,
+  LockedAccount: lockedAccount,
+  RiskyTransaction: risky,
+  MonitoredEndpoint: monitoredEndpoint,
+  AuthDashboard: authDashboard,
+  TransactionsDashboard: transactionsDashboard,
+  ApiSecurityDashboard: apiSecurityDashboard,
 });

@@ -4,17 +4,17 @@ import { findTransaction, type TransactionRow } from '../db/transactions.ts';
 import { DomainError } from '../domain/errors.ts';
 import { explainReason } from '../domain/risk/explanation.ts';
 import { scoreAsFraction } from '../domain/risk/score.ts';
-import { TRANSACTION_ACTIONS } from '../domain/risk/transaction-decision.ts';
 import { VOCABULARY } from '../domain/risk/vocabulary.ts';
-import { TRANSACTION_STATUSES } from '../domain/transaction.ts';
 import type { ApiDeps } from './deps.ts';
+import { transactionAction, transactionStatus } from './enumerations.ts';
+import { nameSchemas } from './named-schemas.ts';
 import { type Route, route } from './route.ts';
 
-const action = z.enum(TRANSACTION_ACTIONS);
+const action = transactionAction;
 const value = z.union([z.number(), z.string()]).nullable();
 const decisionSchema = z.object({
   transactionId: z.uuid(),
-  status: z.enum(TRANSACTION_STATUSES),
+  status: transactionStatus,
   decidedAt: z.iso.datetime(),
   ruleSetVersion: z.string(),
   score: z.number(),
@@ -48,6 +48,7 @@ const decisionSchema = z.object({
     z.object({ version: z.string(), score: z.number(), action, points: z.record(z.string(), z.number()) }),
   ),
 });
+nameSchemas({ Decision: decisionSchema });
 
 /** Why a transaction was decided as it was: for staff, never for the customer. */
 export function createDecisionRoutes({ db }: ApiDeps): Route[] {

@@ -8,6 +8,7 @@ import { DomainError } from '../domain/errors.ts';
 import { ROLES } from '../domain/roles.ts';
 import { decodeCursor, pageOf, pageQuery } from './cursor.ts';
 import type { ApiDeps } from './deps.ts';
+import { listSchema, nameSchemas } from './named-schemas.ts';
 import { principalOf, type Reply, type Route, type RouteContext, route } from './route.ts';
 import { createTokenDelivery } from './session-tokens.ts';
 
@@ -27,6 +28,7 @@ const deviceSchema = z.object({
   firstSeenAt: z.iso.datetime(),
   lastSeenAt: z.iso.datetime().describe('The last login that passed'),
 });
+nameSchemas({ Device: deviceSchema });
 const listQuery = z.object(pageQuery);
 const devicePath = z.object({ id: z.uuid() });
 
@@ -125,7 +127,7 @@ export function createDeviceRoutes({ config, db, keyring, audit }: ApiDeps): Rou
       responses: {
         200: {
           description: 'A page',
-          schema: z.object({ items: z.array(deviceSchema), nextCursor: z.string().nullable() }),
+          schema: listSchema('DeviceList', deviceSchema),
         },
       },
       handler: list,

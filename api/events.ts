@@ -18,7 +18,10 @@ export function createEventRoutes({ feed }: ApiDeps): Route[] {
         },
       },
       responses: {
-        200: { description: 'Events `ready`, `hold`, `decision` and `incident`, each with an id; told at least once' },
+        200: {
+          description: 'Events `ready`, `hold`, `decision` and `incident`, each with an id; told at least once',
+          mediaTypes: ['text/event-stream'],
+        },
         429: { description: 'rate_limited: too many pages follow already' },
       },
       async handler(context) {

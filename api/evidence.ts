@@ -19,6 +19,7 @@ import { uuidV7 } from '../security/uuid.ts';
 import { follow } from './await-outcome.ts';
 import { decodeCursor, pageOf, pageQuery } from './cursor.ts';
 import type { ApiDeps } from './deps.ts';
+import { listSchema, nameSchemas } from './named-schemas.ts';
 import { traceOf } from './request-trace.ts';
 import { type Access, principalOf, type Reply, type Route, route } from './route.ts';
 
@@ -66,6 +67,7 @@ const evidenceSchema = z.object({
     .nullable()
     .describe('Null until it is ready'),
 });
+nameSchemas({ EvidenceBundle: evidenceSchema });
 
 /** Evidence of incidents for auditors: making a bundle, the list, and the file that `tradeguard-verify` verifies. */
 export function createEvidenceRoutes({ db, audit, gateway }: ApiDeps): Route[] {
@@ -104,9 +106,17 @@ export function createEvidenceRoutes({ db, audit, gateway }: ApiDeps): Route[] {
         },
       },
       responses: {
-        200: { description: 'It had been asked for before, and is ready.', schema: evidenceSchema },
-        201: { description: 'It is ready: see Location.', schema: evidenceSchema },
-        202: { description: 'It takes longer, or came to nothing: see Location.', schema: evidenceSchema },
+        200: {
+          description: 'It had been asked for before, and is ready.',
+          schema: evidenceSchema,
+          headers: ['Location'],
+        },
+        201: { description: 'It is ready: see Location.', schema: evidenceSchema, headers: ['Location'] },
+        202: {
+          description: 'It takes longer, or came to nothing: see Location.',
+          schema: evidenceSchema,
+          headers: ['Location'],
+        },
         404: { description: 'Unknown incident' },
         409: { description: 'The key was used with another window' },
       },
@@ -155,7 +165,7 @@ export function createEvidenceRoutes({ db, audit, gateway }: ApiDeps): Route[] {
       responses: {
         200: {
           description: 'One page',
-          schema: z.object({ items: z.array(evidenceSchema), nextCursor: z.string().nullable() }),
+          schema: listSchema('EvidenceBundleList', evidenceSchema),
         },
       },
       async handler({ params, query }) {
@@ -185,7 +195,11 @@ export function createEvidenceRoutes({ db, audit, gateway }: ApiDeps): Route[] {
       access: auditors,
       params: bundleParams,
       responses: {
-        200: { description: 'Gzipped JSON; ETag is its SHA-256' },
+        200: {
+          description: 'Gzipped JSON; ETag is its SHA-256',
+          mediaTypes: ['application/gzip'],
+          headers: ['ETag', 'ContentDisposition'],
+        },
         404: { description: 'Unknown' },
         409: { description: 'It is not ready' },
       },

@@ -5,6 +5,7 @@ import { formatRate, parseRate } from '../domain/exchange.ts';
 import { isCurrency } from '../domain/money.ts';
 import { ROLES } from '../domain/roles.ts';
 import type { ApiDeps } from './deps.ts';
+import { nameSchemas } from './named-schemas.ts';
 import { principalOf, type Route, route } from './route.ts';
 
 const rateSchema = z.object({
@@ -15,6 +16,8 @@ const rateSchema = z.object({
   /** True when a transaction in this currency would be held because the rate is too old. */
   stale: z.boolean(),
 });
+
+const rateList = z.object({ items: z.array(rateSchema), nextCursor: z.null() });
 
 const datedRate = (baseCurrency: string) =>
   z
@@ -41,6 +44,7 @@ const importReport = z.object({
   unchanged: z.number().int(),
   conflicting: z.array(z.object({ currency: z.string(), at: z.string() })),
 });
+nameSchemas({ ExchangeRate: rateSchema, ExchangeRateList: rateList, ExchangeRateImport: importReport });
 
 /** What other currencies are in the base currency, and where that comes from. */
 export function createExchangeRateRoutes({ db, audit, config }: ApiDeps): Route[] {
@@ -52,7 +56,7 @@ export function createExchangeRateRoutes({ db, audit, config }: ApiDeps): Route[
     summary: 'The exchange rate in force of every currency that has one',
     access: { kind: 'session', roles: ROLES, ownership: 'none' },
     responses: {
-      200: { description: 'All of them', schema: z.object({ items: z.array(rateSchema), nextCursor: z.null() }) },
+      200: { description: 'All of them', schema: rateList },
     },
     async handler() {
       const found = await listRates(db.fork(), baseCurrency);

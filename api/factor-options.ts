@@ -12,6 +12,7 @@ import { ROLES } from '../domain/roles.ts';
 import type { ApiDeps } from './deps.ts';
 import { factorDeps, factsOf } from './factor-deps.ts';
 import { expired } from './login-answer.ts';
+import { nameSchemas } from './named-schemas.ts';
 import { principalOf, type Reply, type Route, type RouteContext, route } from './route.ts';
 import { notAwaitingFactor, termsChanged, transactionNotFound } from './transaction-answers.ts';
 
@@ -23,6 +24,7 @@ const ASSERTION_MS = 300_000;
 
 const publicKeySchema = z.looseObject({ challenge: z.string() }).describe('For `navigator.credentials.get`');
 const passkeySchema = z.object({ webauthn: z.object({ publicKey: publicKeySchema }) });
+nameSchemas({ PasskeyRequestOptions: publicKeySchema, PasskeyChallenge: passkeySchema });
 
 /** What has to be known before some factors can be given: the challenge for a passkey, the questions that are asked. */
 export function createFactorOptionRoutes(deps: ApiDeps): Route[] {

@@ -8,6 +8,7 @@ import type { RedisConnection } from '../platform/redis.ts';
 import type { Keyring } from '../security/keyring.ts';
 import type { ApiDeps } from './deps.ts';
 import { allFeatures, apiFeatures, logMissingFeatures } from './features.ts';
+import { nameSchemas } from './named-schemas.ts';
 import { type Route, route } from './route.ts';
 
 const CHECK_TIMEOUT_MS = 2_000;
@@ -36,6 +37,7 @@ const healthSchema = z.object({
     .describe('What an installation can do without, and why this one does'),
   checkedAt: z.iso.datetime(),
 });
+nameSchemas({ HealthComponent: component, Health: healthSchema });
 type Health = z.output<typeof healthSchema>;
 
 /** Says which part is up or down. Without database or Temporal nothing works: 503. Anything else is `degraded`: 200. */

@@ -2,9 +2,11 @@ import { z } from 'zod';
 import { lockIncident, resolveLockedIncident, takeUpLockedIncident } from '../db/incidents.ts';
 import { iso, isoOrNull, row, rows, type Tx } from '../db/sql.ts';
 import { DomainError } from '../domain/errors.ts';
-import { assertIncidentCanBecome, INCIDENT_STATUSES, type IncidentStatus, SEVERITIES } from '../domain/incident.ts';
+import { assertIncidentCanBecome, INCIDENT_STATUSES, type IncidentStatus } from '../domain/incident.ts';
 import { decodeCursor, pageOf, pageQuery } from './cursor.ts';
 import type { ApiDeps } from './deps.ts';
+import { incidentSeverity, incidentStatus } from './enumerations.ts';
+import { listSchema, nameSchemas } from './named-schemas.ts';
 import { principalOf, type Route, type RouteContext, route } from './route.ts';
 
 const STAFF = ['reviewer', 'admin', 'auditor'] as const;
@@ -16,8 +18,8 @@ const summarySchema = z.object({
   cause: z.string(),
   subject: z.object({ kind: z.string(), id: z.string() }),
   userId: z.uuid().nullable(),
-  severity: z.enum(SEVERITIES),
-  status: z.enum(INCIDENT_STATUSES),
+  severity: incidentSeverity,
+  status: incidentStatus,
   title: z.string(),
   openedAt: z.iso.datetime(),
   assignedTo: z.uuid().nullable(),
@@ -26,19 +28,19 @@ const summarySchema = z.object({
   resolvedBy: z.uuid().nullable(),
   resolution: z.string().nullable(),
 });
-const detailSchema = summarySchema.extend({
-  timeline: z.array(
-    z.object({
-      at: z.iso.datetime(),
-      kind: z.string(),
-      actor: z.string(),
-      details: z.record(z.string(), z.unknown()),
-    }),
-  ),
+const eventSchema = z.object({
+  at: z.iso.datetime(),
+  kind: z.string(),
+  actor: z.string(),
+  details: z.record(z.string(), z.unknown()),
 });
+const detailSchema = summarySchema.extend({
+  timeline: z.array(eventSchema),
+});
+nameSchemas({ Incident: summarySchema, IncidentEvent: eventSchema, IncidentDetail: detailSchema });
 const listQuery = z.object({
   status: z.enum([...INCIDENT_STATUSES, 'unresolved']).optional(),
-  severity: z.enum(SEVERITIES).optional(),
+  severity: incidentSeverity.optional(),
   ...pageQuery,
 });
 const pathParams = z.object({ incidentId: z.uuid() });
@@ -90,7 +92,7 @@ export function createIncidentRoutes({ db, audit, gateway, log }: ApiDeps): Rout
       responses: {
         200: {
           description: 'One page',
-          schema: z.object({ items: z.array(summarySchema), nextCursor: z.string().nullable() }),
+          schema: listSchema('IncidentList', summarySchema),
         },
       },
       handler: async ({ query }) => {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { isTimeZone } from '../domain/local-time.ts';
+import { nameSchemas } from './named-schemas.ts';
 
 /** Text that PostgreSQL and RFC 8785 can hold: well-formed Unicode without U+0000. */
 const plainText = (max: number) =>
@@ -96,3 +97,4 @@ export const factorBody = z.discriminatedUnion('method', [
   }),
   z.strictObject({ method: z.literal('webauthn'), credential: assertionInput }),
 ]);
+nameSchemas({ PasskeyAssertion: assertionInput, PasskeyAttestation: attestationInput, Factor: factorBody });

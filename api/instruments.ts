@@ -5,6 +5,7 @@ import { formatPrice, isCurrency, parsePrice } from '../domain/money.ts';
 import { ROLES } from '../domain/roles.ts';
 import type { ApiDeps } from './deps.ts';
 import { textInput } from './input.ts';
+import { nameSchemas } from './named-schemas.ts';
 import { principalOf, type Route, route } from './route.ts';
 
 const instrument = z.object({
@@ -16,6 +17,8 @@ const instrument = z.object({
   /** True when a trade would be refused because its price is too old. */
   stale: z.boolean(),
 });
+
+const instrumentList = z.object({ items: z.array(instrument), nextCursor: z.null() });
 
 const datedPrice = z
   .strictObject({
@@ -43,6 +46,7 @@ const importReport = z.object({
   unchanged: z.number().int(),
   conflicting: z.array(z.object({ instrument: z.string(), at: z.string() })),
 });
+nameSchemas({ Instrument: instrument, InstrumentList: instrumentList, PriceImport: importReport });
 
 /** What can be traded, and where its prices come from. */
 export function createInstrumentRoutes({ db, audit, config }: ApiDeps): Route[] {
@@ -53,7 +57,7 @@ export function createInstrumentRoutes({ db, audit, config }: ApiDeps): Route[] 
     summary: 'Instruments with their latest price',
     access: { kind: 'session', roles: ROLES, ownership: 'none' },
     responses: {
-      200: { description: 'All of them', schema: z.object({ items: z.array(instrument), nextCursor: z.null() }) },
+      200: { description: 'All of them', schema: instrumentList },
     },
     async handler() {
       const found = await listInstruments(db.fork());

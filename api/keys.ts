@@ -13,6 +13,7 @@ import { KEY_PURPOSES } from '../security/keyring.ts';
 import { uuidV7 } from '../security/uuid.ts';
 import { decodeCursor, pageOf, pageQuery } from './cursor.ts';
 import type { ApiDeps } from './deps.ts';
+import { listSchema, nameSchemas } from './named-schemas.ts';
 import { principalOf, type Route, type RouteContext, route } from './route.ts';
 
 const BASE = '/api/admin/keys';
@@ -44,6 +45,7 @@ const rotationSchema = z.object({
   finishedAt: z.iso.datetime().nullable(),
   reason: z.string().nullable(),
 });
+nameSchemas({ Key: keySchema, SecretAge: secretSchema, KeyRotation: rotationSchema });
 
 /** Keys that the program renews by itself, and the age of secrets that it cannot renew. No key is ever shown. */
 export function createKeyRoutes({ db, audit, gateway }: ApiDeps): Route[] {
@@ -105,7 +107,7 @@ export function createKeyRoutes({ db, audit, gateway }: ApiDeps): Route[] {
       access: OPERATORS,
       body: z.strictObject({ scope: z.enum(ROTATION_SCOPES).default('all') }),
       responses: {
-        202: { description: 'It has begun: see Location', schema: rotationSchema },
+        202: { description: 'It has begun: see Location', schema: rotationSchema, headers: ['Location'] },
         409: { description: 'rotation_running' },
       },
       handler: async (context) => {
@@ -130,7 +132,7 @@ export function createKeyRoutes({ db, audit, gateway }: ApiDeps): Route[] {
       responses: {
         200: {
           description: 'A page',
-          schema: z.object({ items: z.array(rotationSchema), nextCursor: z.string().nullable() }),
+          schema: listSchema('KeyRotationList', rotationSchema),
         },
       },
       handler: async ({ query: { limit, cursor } }) => {

@@ -2,26 +2,29 @@ import { z } from 'zod';
 import { readUsage } from '../db/account-state.ts';
 import { ensureAccount } from '../db/ledger.ts';
 import { oneRow } from '../db/sql.ts';
-import { LIMIT_GROUPS, LIMIT_WINDOWS, limitsInMinor, limitViews, TIERS, type Tier } from '../domain/limits.ts';
+import { limitsInMinor, limitViews, type Tier } from '../domain/limits.ts';
 import { currencyExponent } from '../domain/money.ts';
 import { uuidV7 } from '../security/uuid.ts';
 import type { ApiDeps } from './deps.ts';
+import { limitGroup, limitWindow, tier } from './enumerations.ts';
+import { nameSchemas } from './named-schemas.ts';
 import { principalOf, type Route, route } from './route.ts';
 
 const amount = z.string().nullable();
 const schema = z.object({
-  tier: z.enum(TIERS),
+  tier: tier,
   currency: z.string(),
   limits: z.array(
     z.object({
-      group: z.enum(LIMIT_GROUPS),
-      window: z.enum(LIMIT_WINDOWS),
+      group: limitGroup,
+      window: limitWindow,
       limit: amount.describe('null: none'),
       used: amount.describe('null for the limit of a single transaction'),
       left: amount,
     }),
   ),
 });
+nameSchemas({ TransactionLimits: schema });
 
 /** What the caller may move, and what is left of it. */
 export function createLimitRoutes({ db, config }: ApiDeps): Route[] {

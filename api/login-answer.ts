@@ -1,11 +1,12 @@
 import { z } from 'zod';
 import { row } from '../db/sql.ts';
 import { DomainError } from '../domain/errors.ts';
-import { FACTOR_METHODS } from '../domain/login.ts';
 import { decryptField } from '../security/field-encryption.ts';
 import { otpauthUri } from '../security/totp.ts';
 import type { LoginFactorOutcome } from '../workflows/contract.ts';
 import type { ApiDeps } from './deps.ts';
+import { factorMethod } from './enumerations.ts';
+import { nameSchemas } from './named-schemas.ts';
 import type { Reply, RequestFacts } from './route.ts';
 import type { TokenDelivery } from './session-tokens.ts';
 
@@ -18,20 +19,23 @@ export const authenticatedSchema = z.object({
   deviceToken: z.string().optional().describe('Keep it and send it with the next login; not for browsers'),
   passwordChangeRequired: z.boolean(),
 });
+/** What an authenticator app needs; shown now and in the app only. */
+export const totpEnrolment = z.object({ secret: z.string(), otpauthUri: z.string() });
 export const factorNeededSchema = z.discriminatedUnion('status', [
   z.object({
     status: z.literal('step_up_required'),
     loginId: z.uuid(),
-    methods: z.array(z.enum(FACTOR_METHODS)),
+    methods: z.array(factorMethod),
     expiresAt: z.iso.datetime(),
   }),
   z.object({
     status: z.literal('enrolment_required'),
     loginId: z.uuid(),
-    totp: z.object({ secret: z.string(), otpauthUri: z.string() }),
+    totp: totpEnrolment,
     expiresAt: z.iso.datetime(),
   }),
 ]);
+nameSchemas({ TotpEnrolment: totpEnrolment, SignedIn: authenticatedSchema, FactorChallenge: factorNeededSchema });
 
 export interface AnswerContext {
   loginId: string;

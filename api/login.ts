@@ -168,7 +168,7 @@ export function createLoginRoutes(deps: ApiDeps): Route[] {
       access: { kind: 'public' },
       body: loginBody,
       responses: {
-        200: { description: 'Signed in', schema: authenticatedSchema },
+        200: { description: 'Signed in', schema: authenticatedSchema, headers: ['SetCookie'] },
         202: { description: 'A factor is needed, or staff enrol one', schema: factorNeededSchema },
         401: { description: 'invalid_credentials' },
         403: { description: 'login_denied, account_restricted or account_disabled' },
@@ -186,7 +186,7 @@ export function createLoginRoutes(deps: ApiDeps): Route[] {
       params: loginPath,
       body: factorBody,
       responses: {
-        200: { description: 'Signed in', schema: authenticatedSchema },
+        200: { description: 'Signed in', schema: authenticatedSchema, headers: ['SetCookie'] },
         202: { description: 'Another factor is needed', schema: factorNeededSchema },
         401: { description: 'factor_invalid, with triesLeft' },
         403: { description: 'login_denied: too many wrong answers' },

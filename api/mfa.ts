@@ -13,9 +13,18 @@ import { newTotpEnrolment, verifyTotp } from '../security/totp.ts';
 import { uuidV7 } from '../security/uuid.ts';
 import type { ApiDeps } from './deps.ts';
 import { sixDigits } from './input.ts';
+import { totpEnrolment } from './login-answer.ts';
+import { nameSchemas } from './named-schemas.ts';
 import { principalOf, type Reply, type Route, type RouteContext, route } from './route.ts';
 
 const confirmBody = z.strictObject({ code: sixDigits });
+const enrolledFactors = z.object({
+  totp: z.object({ enrolled: z.boolean(), confirmedAt: z.iso.datetime().nullable() }),
+  webauthn: z.object({ passkeys: z.int() }),
+  recoveryCodes: z.object({ left: z.int().describe('Codes that were not used') }),
+  securityQuestions: z.object({ offered: z.boolean(), set: z.int() }),
+});
+nameSchemas({ EnrolledFactors: enrolledFactors });
 const ANYBODY = { kind: 'session', roles: ROLES, ownership: 'own' } as const;
 
 /** The caller's authenticator: enrol, confirm, remove. */
@@ -126,12 +135,7 @@ export function createMfaRoutes({ config, db, keyring, audit, outbox }: ApiDeps)
       responses: {
         200: {
           description: 'The factors',
-          schema: z.object({
-            totp: z.object({ enrolled: z.boolean(), confirmedAt: z.iso.datetime().nullable() }),
-            webauthn: z.object({ passkeys: z.int() }),
-            recoveryCodes: z.object({ left: z.int().describe('Codes that were not used') }),
-            securityQuestions: z.object({ offered: z.boolean(), set: z.int() }),
-          }),
+          schema: enrolledFactors,
         },
       },
       handler: status,
@@ -145,7 +149,7 @@ export function createMfaRoutes({ config, db, keyring, audit, outbox }: ApiDeps)
       responses: {
         200: {
           description: 'The secret, shown now and in the app only; confirm it with a code',
-          schema: z.object({ secret: z.string(), otpauthUri: z.string() }),
+          schema: totpEnrolment,
         },
         409: { description: 'already_enrolled' },
       },

@@ -34,16 +34,21 @@ ${responsesHtml(operation)}
 
 function parametersHtml({ parameters }: Operation): string {
   if (parameters.length === 0) return '';
-  const rows = parameters.map(
-    (parameter) =>
-      `<tr><td><code>${escapeHtml(parameter.name)}</code>${parameter.required ? ' *' : ''}</td><td>${parameter.in}</td>` +
-      `<td>${escapeHtml(typeText(parameter.schema))}</td><td>${escapeHtml(parameter.description ?? '')}</td></tr>`,
+  const rows = parameters.flatMap((parameter) =>
+    '$ref' in parameter
+      ? []
+      : [
+          `<tr><td><code>${escapeHtml(parameter.name)}</code>${parameter.required ? ' *' : ''}</td><td>${parameter.in}</td>` +
+            `<td>${escapeHtml(typeText(parameter.schema))}</td><td>${escapeHtml(parameter.description ?? '')}</td></tr>`,
+        ],
   );
   return `<table><tr><th>Parameter</th><th>In</th><th>Type</th><th></th></tr>${rows.join('')}</table>`;
 }
 
 function responsesHtml({ responses }: Operation): string {
-  const rows = Object.entries(responses).map(([status, { description, content }]) => {
+  const rows = Object.entries(responses).map(([status, response]) => {
+    if ('$ref' in response) return `<tr><td>${escapeHtml(status)}</td><td></td></tr>`;
+    const { description, content } = response;
     const schema = content?.['application/json']?.schema;
     return `<tr><td>${escapeHtml(status)}</td><td>${escapeHtml(description)}${schema ? schemaHtml(schema) : ''}</td></tr>`;
   });

@@ -16,7 +16,7 @@ export function createOpenApiRoutes(routes: readonly Route[]): Route[] {
       name: 'getOpenApi',
       summary: 'This API as OpenAPI 3.1',
       access: { kind: 'public' },
-      responses: { 200: { description: 'The document' } },
+      responses: { 200: { description: 'The document', mediaTypes: ['application/json'] } },
       handler: async () => ({ status: 200, body: json }),
     }),
     route({
@@ -25,12 +25,15 @@ export function createOpenApiRoutes(routes: readonly Route[]): Route[] {
       name: 'getApiReference',
       summary: 'This API as a page to read',
       access: { kind: 'public' },
-      responses: { 200: { description: 'An HTML page' } },
+      responses: { 200: { description: 'An HTML page', mediaTypes: ['text/html'] } },
       handler: async () => ({ status: 200, contentType: 'text/html; charset=utf-8', body: page }),
     }),
   ];
-  const document = openApiDocument([...routes, ...own], version);
+  const document = openApiDocument([...routes, ...own].filter(isOfApi), version);
   const json = JSON.stringify(document);
   const page = openApiPage(document);
   return own;
 }
+
+/** Pages and their files are for browsers, and no calls. */
+const isOfApi = ({ path }: Route): boolean => path.startsWith('/api/') || path === '/metrics';

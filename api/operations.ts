@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { latestErrors, readBacklog, recentRequests } from '../db/operations.ts';
 import { RECENT_MINUTES } from '../platform/route-timings.ts';
 import type { ApiDeps } from './deps.ts';
+import { nameSchemas } from './named-schemas.ts';
 import { type Access, type Reply, type Route, route } from './route.ts';
 
 const STAFF = {
@@ -86,6 +87,7 @@ const taskQueueStats = z.object({
   ),
   workflows: z.array(z.object({ type: z.string(), byStatus: z.record(z.string(), count) })),
 });
+nameSchemas({ Latency: latency, PerformanceStats: performanceStats, TaskQueueStats: taskQueueStats });
 
 /** How the system itself is doing: for staff, and as Prometheus text for a scraper. */
 export function createOperationsRoutes({ config, db, gateway, telemetry, feed }: ApiDeps): Route[] {
@@ -147,7 +149,7 @@ export function createOperationsRoutes({ config, db, gateway, telemetry, feed }:
       name: 'getMetrics',
       summary: 'Everything that is counted, as Prometheus text',
       access: { ...STAFF, machine: 'metrics' },
-      responses: { 200: { description: 'Prometheus text format 0.0.4' } },
+      responses: { 200: { description: 'Prometheus text format 0.0.4', mediaTypes: ['text/plain'] } },
       handler: async () => ({ status: 200, contentType: telemetry.contentType, body: await telemetry.render() }),
     }),
   ];

@@ -17,6 +17,7 @@ import { uuidV7 } from '../security/uuid.ts';
 import type { ApiDeps } from './deps.ts';
 import { factorDeps, factsOf } from './factor-deps.ts';
 import { attestationInput, textInput } from './input.ts';
+import { nameSchemas } from './named-schemas.ts';
 import { principalOf, type Reply, type Route, type RouteContext, route } from './route.ts';
 
 const PATH = '/api/auth/mfa/webauthn';
@@ -27,12 +28,14 @@ const REGISTRATION_MS = 300_000;
 
 const confirmBody = z.strictObject({ name: textInput(1, 60), credential: attestationInput });
 const params = z.object({ passkeyId: z.uuid() });
+const creationOptions = z.looseObject({ challenge: z.string() }).describe('For `navigator.credentials.create`');
 const passkeySchema = z.object({
   passkeyId: z.uuid(),
   name: z.string(),
   createdAt: z.iso.datetime(),
   lastUsedAt: z.iso.datetime().nullable(),
 });
+nameSchemas({ PasskeyCreationOptions: creationOptions, Passkey: passkeySchema });
 
 /** The caller's passkeys: register, list, remove. */
 export function createPasskeyRoutes(deps: ApiDeps): Route[] {
@@ -123,7 +126,7 @@ export function createPasskeyRoutes(deps: ApiDeps): Route[] {
       responses: {
         200: {
           description: 'For `navigator.credentials.create`, within five minutes; earlier options stop working',
-          schema: z.object({ publicKey: z.looseObject({ challenge: z.string() }) }),
+          schema: z.object({ publicKey: creationOptions }),
         },
         403: { description: 'step_up_needed' },
       },

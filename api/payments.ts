@@ -134,7 +134,7 @@ export function createPaymentRoutes(deps: ApiDeps): Route[] {
           }),
         },
         404: { description: 'None' },
-        409: { description: 'no_payment: this transaction has no payment, or not yet' },
+        409: { description: 'no_payment: this transaction has no payment, or not yet', headers: ['RetryAfter'] },
         503: { description: 'payments_unavailable' },
       },
       async handler(context) {

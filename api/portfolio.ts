@@ -6,6 +6,7 @@ import { isDomainError } from '../domain/errors.ts';
 import { formatAmount, formatPrice, formatQuantity, multiplyHalfEven } from '../domain/money.ts';
 import { uuidV7 } from '../security/uuid.ts';
 import type { ApiDeps } from './deps.ts';
+import { nameSchemas } from './named-schemas.ts';
 import { principalOf, type Route, route } from './route.ts';
 
 const schema = z.object({
@@ -24,6 +25,7 @@ const schema = z.object({
     }),
   ),
 });
+nameSchemas({ Portfolio: schema });
 
 /** What the caller holds, from the ledger; reserved amounts are still theirs and set aside for open transactions. */
 export function createPortfolioRoutes({ db, config }: ApiDeps): Route[] {

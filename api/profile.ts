@@ -11,6 +11,7 @@ import { parseBankAccount, parseEin, parseItin, parsePhone, parseSsn } from '../
 import { ROLES } from '../domain/roles.ts';
 import type { ApiDeps } from './deps.ts';
 import { nameInput, textInput, timeZoneInput } from './input.ts';
+import { nameSchemas } from './named-schemas.ts';
 import { principalOf, type Route, type RouteContext, route } from './route.ts';
 
 /** Text that `parse` brings to its one spelling; the value itself never stands in the refusal. */
@@ -74,6 +75,7 @@ const caseReference = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9-]{2,39}$/, 'must be the id of a case: letters, digits and dashes');
 const revealedSchema = z.object({ fields: z.partialRecord(z.enum(PII_FIELDS), z.string().nullable()) });
+nameSchemas({ Profile: profileSchema, RevealedProfile: revealedSchema });
 const searchBody = z
   .strictObject({ field: z.enum(SEARCHABLE_FIELDS), value: z.string().max(64), reason, caseReference })
   .transform((body, context) => {

@@ -10,6 +10,7 @@ import { tokenHashes } from '../security/tokens.ts';
 import { newTotpEnrolment, verifyTotp } from '../security/totp.ts';
 import type { ApiDeps } from './deps.ts';
 import { sixDigits, tokenInput } from './input.ts';
+import { totpEnrolment } from './login-answer.ts';
 import type { Reply, Route, RouteContext } from './route.ts';
 import { route } from './route.ts';
 
@@ -137,7 +138,7 @@ export function createRecoveryRoutes({ db, keyring, audit, outbox }: ApiDeps): R
       responses: {
         200: {
           description: 'For the authenticator app; confirm it with a code',
-          schema: z.object({ secret: z.string(), otpauthUri: z.string() }),
+          schema: totpEnrolment,
         },
         400: { description: 'token_invalid' },
       },

@@ -13,6 +13,7 @@ import { nextStep, RECOVERY_STEPS } from '../domain/restriction.ts';
 import { awaitOutcome } from './await-outcome.ts';
 import type { ApiDeps } from './deps.ts';
 import { textInput } from './input.ts';
+import { nameSchemas } from './named-schemas.ts';
 import { tellRestriction } from './restriction-workflow.ts';
 import { principalOf, type Reply, type Route, type RouteContext, route } from './route.ts';
 
@@ -50,6 +51,7 @@ const restrictionSchema = z.object({
   steps: z.array(stepSchema),
   nextStep: z.enum(RECOVERY_STEPS).nullable(),
 });
+nameSchemas({ RestrictionStep: stepSchema, Restriction: restrictionSchema });
 
 const ADMINS = { kind: 'session', roles: ['admin'], ownership: 'any' } as const;
 const READERS = { kind: 'session', roles: ['reviewer', 'admin', 'auditor'], ownership: 'any' } as const;

@@ -16,15 +16,16 @@ import { displayExponent, findTransaction, lockTransaction, type TransactionRow 
 import { DomainError } from '../domain/errors.ts';
 import { formatAmount } from '../domain/money.ts';
 import { scoreAsFraction } from '../domain/risk/score.ts';
-import { TRANSACTION_STATUSES, TRANSACTION_TYPES } from '../domain/transaction.ts';
-import { LABEL_SOURCES, TRANSACTION_LABELS } from '../domain/transaction-label.ts';
 import { uuidV7 } from '../security/uuid.ts';
 import type { ApiDeps } from './deps.ts';
+import { labelValue, transactionStatus, transactionType } from './enumerations.ts';
 import { factsOf } from './factor-deps.ts';
 import { textInput } from './input.ts';
+import { nameSchemas } from './named-schemas.ts';
 import { reviewItemSchema, reviewItemView } from './review-item.ts';
 import { reviewRefusal } from './review-refusals.ts';
 import { principalOf, type Route, route } from './route.ts';
+import { labelSchema } from './transaction-labels.ts';
 
 const PATH = '/api/admin/security/reviews/{transactionId}';
 const params = z.object({ transactionId: z.uuid() });
@@ -35,20 +36,31 @@ const noteSchema = z.object({
   text: z.string(),
   at: z.iso.datetime(),
 });
+const verdictSchema = z.object({
+  hold: z.number().int(),
+  reviewerId: z.uuid(),
+  verdict: z.enum(['approve', 'reject']),
+  reason: z.string(),
+  source: z.enum(['api', 'signal']),
+  at: z.iso.datetime(),
+});
+const pastTransaction = z.object({
+  transactionId: z.uuid(),
+  type: transactionType,
+  amount: z.string().nullable(),
+  currency: z.string(),
+  category: z.string(),
+  counterparty: z.string().nullable(),
+  status: transactionStatus,
+  code: z.string().nullable(),
+  score: z.number(),
+  label: labelValue.nullable(),
+  createdAt: z.iso.datetime(),
+  finishedAt: z.iso.datetime().nullable(),
+});
 const caseSchema = reviewItemSchema.extend({
   notes: z.array(noteSchema),
-  verdicts: z
-    .array(
-      z.object({
-        hold: z.number().int(),
-        reviewerId: z.uuid(),
-        verdict: z.enum(['approve', 'reject']),
-        reason: z.string(),
-        source: z.enum(['api', 'signal']),
-        at: z.iso.datetime(),
-      }),
-    )
-    .describe('Of every hold; those of the first do not count on appeal'),
+  verdicts: z.array(verdictSchema).describe('Of every hold; those of the first do not count on appeal'),
   appeal: z
     .object({
       reason: z.string(),
@@ -57,34 +69,9 @@ const caseSchema = reviewItemSchema.extend({
       rejectedAt: z.iso.datetime(),
     })
     .nullable(),
-  labels: z
-    .array(
-      z.object({
-        label: z.enum(TRANSACTION_LABELS),
-        source: z.enum(LABEL_SOURCES),
-        labelledBy: z.uuid().nullable(),
-        reason: z.string(),
-        knownAt: z.iso.datetime(),
-      }),
-    )
-    .describe('The first one counts'),
+  labels: z.array(labelSchema).describe('The first one counts'),
   history: z
-    .array(
-      z.object({
-        transactionId: z.uuid(),
-        type: z.enum(TRANSACTION_TYPES),
-        amount: z.string().nullable(),
-        currency: z.string(),
-        category: z.string(),
-        counterparty: z.string().nullable(),
-        status: z.enum(TRANSACTION_STATUSES),
-        code: z.string().nullable(),
-        score: z.number(),
-        label: z.enum(TRANSACTION_LABELS).nullable(),
-        createdAt: z.iso.datetime(),
-        finishedAt: z.iso.datetime().nullable(),
-      }),
-    )
+    .array(pastTransaction)
     .describe('The latest transactions of the account, twenty at most, without this one'),
   timeline: z
     .array(
@@ -98,6 +85,12 @@ const caseSchema = reviewItemSchema.extend({
       }),
     )
     .describe('What happened to its incidents'),
+});
+nameSchemas({
+  ReviewNote: noteSchema,
+  ReviewVerdict: verdictSchema,
+  PastTransaction: pastTransaction,
+  ReviewCase: caseSchema,
 });
 
 /** One held or decided transaction with everything a verdict needs, and the notes of those who look at it. */

@@ -7,6 +7,7 @@ import { DomainError } from '../domain/errors.ts';
 import { canAdminister } from '../domain/roles.ts';
 import type { ApiDeps } from './deps.ts';
 import { factsOf } from './factor-deps.ts';
+import { nameSchemas } from './named-schemas.ts';
 import { claimSchema } from './review-item.ts';
 import { type ReviewRefusal, reviewRefusal } from './review-refusals.ts';
 import { principalOf, type Route, type RouteContext, route } from './route.ts';
@@ -16,6 +17,7 @@ const REVIEWERS = ['reviewer', 'admin'] as const;
 const params = z.object({ transactionId: z.uuid() });
 const assignBody = z.strictObject({ reviewerId: z.uuid().describe('A reviewer or an administrator') });
 const answer = z.object({ transactionId: z.uuid(), claim: claimSchema.nullable() });
+nameSchemas({ ReviewAssignment: answer });
 type Context = RouteContext<z.output<typeof params>>;
 
 /** What came of it: the claim as it is now, or why nothing changed. `trace` is for the audit log. */

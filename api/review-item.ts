@@ -4,8 +4,8 @@ import { displayExponent } from '../db/transactions.ts';
 import { formatAmount, formatQuantity } from '../domain/money.ts';
 import { explainReason } from '../domain/risk/explanation.ts';
 import { scoreAsFraction } from '../domain/risk/score.ts';
-import { TRANSACTION_STATUSES, TRANSACTION_TYPES } from '../domain/transaction.ts';
-import { TRANSACTION_LABELS } from '../domain/transaction-label.ts';
+import { labelValue, transactionStatus, transactionType } from './enumerations.ts';
+import { nameSchemas } from './named-schemas.ts';
 
 export const claimSchema = z.object({
   reviewerId: z.uuid(),
@@ -14,12 +14,14 @@ export const claimSchema = z.object({
   assignedBy: z.uuid().nullable().describe('The administrator who gave it to them'),
 });
 
+export const approvalSchema = z.object({ reviewerId: z.uuid(), reason: z.string(), at: z.iso.datetime() });
+
 /** A held or decided transaction as the queue and the case show it. */
 export const reviewItemSchema = z.object({
   transactionId: z.uuid(),
   userId: z.uuid(),
   accountId: z.uuid(),
-  type: z.enum(TRANSACTION_TYPES),
+  type: transactionType,
   instrument: z.string().nullable(),
   quantity: z.string().nullable(),
   amount: z.string(),
@@ -28,7 +30,7 @@ export const reviewItemSchema = z.object({
   baseCurrency: z.string(),
   category: z.string(),
   counterparty: z.string().nullable(),
-  status: z.enum(TRANSACTION_STATUSES),
+  status: transactionStatus,
   code: z.string().nullable(),
   score: z.number(),
   ruleSetVersion: z.string(),
@@ -41,11 +43,12 @@ export const reviewItemSchema = z.object({
   finishedAt: z.iso.datetime().nullable(),
   secondsLeft: z.number().int(),
   timeUsed: z.number().min(0).max(1).describe('Share of the time from heldAt to reviewBy'),
-  approvals: z.array(z.object({ reviewerId: z.uuid(), reason: z.string(), at: z.iso.datetime() })),
+  approvals: z.array(approvalSchema),
   requiredApprovals: z.number().int(),
   claim: claimSchema.nullable(),
-  label: z.enum(TRANSACTION_LABELS).nullable(),
+  label: labelValue.nullable(),
 });
+nameSchemas({ ReviewClaim: claimSchema, Approval: approvalSchema, ReviewItem: reviewItemSchema });
 
 export function reviewItemView(row: ReviewItemRow): z.output<typeof reviewItemSchema> {
   return {

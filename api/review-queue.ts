@@ -2,11 +2,12 @@ import { z } from 'zod';
 import { type ReviewFilter, type ReviewItemRow, type ReviewSort, reviewQueue } from '../db/review-queue.ts';
 import { DomainError, isDomainError } from '../domain/errors.ts';
 import { currencyExponent, parseAmount } from '../domain/money.ts';
-import { TRANSACTION_TYPES } from '../domain/transaction.ts';
 import { parseDuration } from '../platform/config-values.ts';
 import { decodeSortedCursor, encodeSortedCursor, pageQuery } from './cursor.ts';
 import type { ApiDeps } from './deps.ts';
+import { transactionType } from './enumerations.ts';
 import { textInput } from './input.ts';
+import { listSchema } from './named-schemas.ts';
 import { reviewItemSchema, reviewItemView } from './review-item.ts';
 import { principalOf, type Route, route } from './route.ts';
 
@@ -19,7 +20,7 @@ const query = z.strictObject({
     .enum(['deadline', 'score', 'amount'])
     .default('deadline')
     .describe('The most urgent, the highest score or the largest amount first; decided ones by the latest deadline'),
-  type: z.enum(TRANSACTION_TYPES).optional(),
+  type: transactionType.optional(),
   minScore: z
     .string()
     .regex(/^(0(\.\d{1,2})?|1(\.0{1,2})?)$/, 'must be from 0 to 1 with at most two digits behind the point')
@@ -64,7 +65,7 @@ export function createReviewQueueRoutes({ db, config }: ApiDeps): Route[] {
       responses: {
         200: {
           description: 'A page',
-          schema: z.object({ items: z.array(reviewItemSchema), nextCursor: z.string().nullable() }),
+          schema: listSchema('ReviewItemList', reviewItemSchema),
         },
       },
       async handler(context) {

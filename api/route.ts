@@ -83,6 +83,25 @@ export interface StreamSink {
   gone: AbortSignal;
 }
 
+/** What a route may answer with one status. Errors are problem documents, whatever stands here. */
+export interface RouteResponse {
+  description: string;
+  /** Of a JSON body. */
+  schema?: z.ZodType;
+  /** Of bodies that are not JSON, or whose JSON nobody describes. */
+  mediaTypes?: readonly string[];
+  /** Headers beside those of every answer. */
+  headers?: readonly ResponseHeader[];
+}
+
+export type ResponseHeader =
+  | 'RetryAfter'
+  | 'Location'
+  | 'IdempotencyReplayed'
+  | 'SetCookie'
+  | 'ETag'
+  | 'ContentDisposition';
+
 export interface RouteDefinition<
   P extends z.ZodType = z.ZodType,
   Q extends z.ZodType = z.ZodType,
@@ -111,7 +130,7 @@ export interface RouteDefinition<
   largeBody?: true;
   /** Request headers beyond the session's that the route reads, by lower-case name. */
   headers?: Record<string, { description: string; required: boolean; pattern?: string }>;
-  responses: Record<number, { description: string; schema?: z.ZodType }>;
+  responses: Record<number, RouteResponse>;
   handler: (context: RouteContext<z.output<P>, z.output<Q>, z.output<B>>) => Promise<Reply>;
 }
 

@@ -3,6 +3,7 @@ import { type RulePrecisionRow, rulePrecision } from '../db/rule-precision.ts';
 import { DomainError } from '../domain/errors.ts';
 import { precisionOf } from '../domain/precision.ts';
 import type { ApiDeps } from './deps.ts';
+import { nameSchemas } from './named-schemas.ts';
 import { type Route, route } from './route.ts';
 
 const DAY_MS = 86_400_000;
@@ -23,6 +24,7 @@ const ruleSchema = z.object({
     .nullable()
     .describe('confirmed_fraud among confirmed_fraud and false_positive, with its Wilson interval at 95 %'),
 });
+nameSchemas({ RulePrecision: ruleSchema });
 
 /** How often each rule was right, by what its transactions turned out to be. */
 export function createRulePrecisionRoutes({ db }: ApiDeps): Route[] {

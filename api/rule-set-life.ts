@@ -7,6 +7,7 @@ import type { Tx } from '../db/sql.ts';
 import { DomainError } from '../domain/errors.ts';
 import { diffRuleSets, type RuleSetDiff } from '../domain/risk/rule-set-diff.ts';
 import type { ApiDeps } from './deps.ts';
+import { nameSchemas } from './named-schemas.ts';
 import { traceOf } from './request-trace.ts';
 import { type Access, principalOf, type Route, type RouteContext, route } from './route.ts';
 import {
@@ -27,6 +28,7 @@ const MAX_WINDOW_MS = 31 * DAY_MS;
 const MAX_DIFF_CHARACTERS = 20_000;
 
 const statusSchema = z.object({ version: z.string(), status: z.enum(RULE_SET_STATUSES) });
+nameSchemas({ RuleSetState: statusSchema });
 const approvedSchema = statusSchema.extend({ replaced: z.string() });
 type Context = RouteContext<z.output<typeof versionParams>>;
 

@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { RULE_SET_EVENTS } from '../db/rule-set-events.ts';
 import { RULE_SET_STATUSES } from '../db/rule-sets.ts';
-import { TRANSACTION_ACTIONS } from '../domain/risk/transaction-decision.ts';
-import { ruleSetVersion } from '../platform/rule-set-document.ts';
+import { ruleSetDocument, ruleSetVersion } from '../platform/rule-set-document.ts';
+import { transactionAction } from './enumerations.ts';
 import { textInput } from './input.ts';
+import { nameSchemas } from './named-schemas.ts';
 
 export const RULE_SETS = '/api/admin/security/rule-sets';
 
@@ -91,7 +92,7 @@ export const diffSchema = z.object({
   members: z.array(memberChange),
 });
 
-const action = z.enum(TRANSACTION_ACTIONS);
+const action = transactionAction;
 const share = z.number().nullable();
 const hits = z.object({ held: count, released: count });
 const example = z.object({
@@ -117,4 +118,19 @@ export const comparisonSchema = z.object({
     recall: z.object({ live: share, shadow: share }),
   }),
   examples: z.object({ newlyHeld: z.array(example), noLongerHeld: z.array(example) }),
+});
+export const ruleSetList = z.object({ items: z.array(ruleSetSchema) });
+
+nameSchemas({
+  RuleSetDocument: ruleSetDocument,
+  RuleSetList: ruleSetList,
+  RuleSetUse: recentUseSchema,
+  RuleSetProposal: proposalSchema,
+  RuleSet: ruleSetSchema,
+  RuleSetDetail: ruleSetDetailSchema,
+  RuleSetFault: faultSchema,
+  RuleSetMemberChange: memberChange,
+  RuleSetDiff: diffSchema,
+  ShadowExample: example,
+  ShadowComparison: comparisonSchema,
 });

@@ -24,7 +24,8 @@ import {
   faultSchema,
   RULE_SETS,
   ruleSetDetailSchema,
-  ruleSetSchema,
+  ruleSetList,
+  type ruleSetSchema,
   versionParams,
 } from './rule-set-schema.ts';
 import { proposalView } from './rule-set-views.ts';
@@ -55,7 +56,7 @@ export function createRuleSetRoutes({ db, audit }: ApiDeps): Route[] {
       name: 'listRuleSets',
       summary: 'Every version: what it is doing, where it is from, what it did lately',
       access: STAFF,
-      responses: { 200: { description: 'All of them', schema: z.object({ items: z.array(ruleSetSchema) }) } },
+      responses: { 200: { description: 'All of them', schema: ruleSetList } },
       async handler() {
         const tx = db.fork();
         const used = await recentUse(tx, LATELY_HOURS);
@@ -112,7 +113,7 @@ export function createRuleSetRoutes({ db, audit }: ApiDeps): Route[] {
       largeBody: true,
       body: z.strictObject({ version: ruleSetVersion.optional(), document: ruleSetDocument }),
       responses: {
-        201: { description: 'Saved', schema: ruleSetDetailSchema },
+        201: { description: 'Saved', schema: ruleSetDetailSchema, headers: ['Location'] },
         400: { description: 'Faults, each with pointer, detail and, in an expression, the position' },
         409: { description: 'The name is taken, or a version has this document: it is named' },
       },

@@ -6,6 +6,7 @@ import { ROLES } from '../domain/roles.ts';
 import { csrfTokenFor } from '../security/tokens.ts';
 import { decodeCursor, pageOf, pageQuery } from './cursor.ts';
 import type { ApiDeps } from './deps.ts';
+import { listSchema, nameSchemas } from './named-schemas.ts';
 import { type Principal, principalOf, type Reply, type Route, type RouteContext, route } from './route.ts';
 import { createTokenDelivery } from './session-tokens.ts';
 
@@ -33,6 +34,7 @@ const meSchema = z.object({
   factorAt: z.iso.datetime().nullable().describe('When a second factor was proven last in this session'),
   csrfToken: z.string().optional().describe('Browsers only: what writes carry as X-CSRF-Token'),
 });
+nameSchemas({ Session: sessionSchema, Me: meSchema });
 const listQuery = z.object(pageQuery);
 const sessionPath = z.object({ id: z.uuid() });
 
@@ -133,7 +135,7 @@ export function createSessionRoutes({ config, db, keyring, audit }: ApiDeps): Ro
       responses: {
         200: {
           description: 'A page',
-          schema: z.object({ items: z.array(sessionSchema), nextCursor: z.string().nullable() }),
+          schema: listSchema('SessionList', sessionSchema),
         },
       },
       handler: list,

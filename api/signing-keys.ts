@@ -12,6 +12,7 @@ import { DomainError } from '../domain/errors.ts';
 import { ROLES } from '../domain/roles.ts';
 import { decodeCursor, pageOf, pageQuery } from './cursor.ts';
 import type { ApiDeps } from './deps.ts';
+import { listSchema, nameSchemas } from './named-schemas.ts';
 import { principalOf, type Reply, type Route, type RouteContext, route } from './route.ts';
 
 const BASE = '/api/signing-keys';
@@ -28,6 +29,7 @@ const issuedSchema = keySchema.extend({
   secret: z.string().describe('32 bytes in base64url: the decoded bytes are the HMAC key. Shown this once.'),
   audience: z.string().describe('Sixth line of the signed text'),
 });
+nameSchemas({ SigningKey: keySchema, IssuedSigningKey: issuedSchema });
 const pathParams = z.object({ keyId: z.uuid() });
 const noBody = z.strictObject({});
 
@@ -68,7 +70,7 @@ export function createSigningKeyRoutes({ config, db, keyring, audit }: ApiDeps):
       responses: {
         200: {
           description: 'One page',
-          schema: z.object({ items: z.array(keySchema), nextCursor: z.string().nullable() }),
+          schema: listSchema('SigningKeyList', keySchema),
         },
       },
       handler: async (context) => {

@@ -6,10 +6,11 @@ import { availableMethods } from '../db/owned-factors.ts';
 import { lockForFreeze } from '../db/restrictions.ts';
 import { oneRow, row } from '../db/sql.ts';
 import { DomainError, isDomainError } from '../domain/errors.ts';
-import { FACTOR_METHODS, MAX_FACTOR_ATTEMPTS, offeredMethods } from '../domain/login.ts';
+import { MAX_FACTOR_ATTEMPTS, offeredMethods } from '../domain/login.ts';
 import { ROLES } from '../domain/roles.ts';
 import { awaitOutcome } from './await-outcome.ts';
 import type { ApiDeps } from './deps.ts';
+import { factorMethod } from './enumerations.ts';
 import { factorDeps } from './factor-deps.ts';
 import { factorBody } from './input.ts';
 import { tellRestriction } from './restriction-workflow.ts';
@@ -168,7 +169,7 @@ export function createStepUpRoutes(deps: ApiDeps): Route[] {
       responses: {
         202: {
           description: 'Sent',
-          schema: z.object({ status: z.literal('sent'), methods: z.array(z.enum(FACTOR_METHODS)) }),
+          schema: z.object({ status: z.literal('sent'), methods: z.array(factorMethod) }),
         },
         409: { description: 'not_awaiting_factor' },
         429: { description: 'rate_limited: three mails an hour' },

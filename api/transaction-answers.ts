@@ -1,32 +1,33 @@
 import { z } from 'zod';
 import type { TransactionRow } from '../db/transactions.ts';
 import { DomainError, ERROR_MEANINGS, type ErrorCode } from '../domain/errors.ts';
-import { LIMIT_GROUPS, LIMIT_WINDOWS, type LimitGroup, type LimitWindow } from '../domain/limits.ts';
-import { FACTOR_METHODS } from '../domain/login.ts';
-import { TRANSACTION_STATUSES, TRANSACTION_TYPES } from '../domain/transaction.ts';
+import type { LimitGroup, LimitWindow } from '../domain/limits.ts';
 import type { ExceededLimit } from '../domain/transaction-view.ts';
 import type { TransactionView } from '../workflows/contract.ts';
+import { factorMethod, limitGroup, limitWindow, transactionStatus, transactionType } from './enumerations.ts';
+import { nameSchemas } from './named-schemas.ts';
 import { problemReply } from './problem.ts';
 import type { Reply } from './route.ts';
 
+export const exceededLimit = z.object({
+  group: limitGroup,
+  window: limitWindow,
+  limit: z.string(),
+  left: z.string(),
+  currency: z.string(),
+});
+
 export const transactionViewSchema = z.object({
   transactionId: z.uuid(),
-  type: z.enum(TRANSACTION_TYPES),
+  type: transactionType,
   amount: z.string().nullable(),
   currency: z.string(),
-  status: z.enum(TRANSACTION_STATUSES),
+  status: transactionStatus,
   code: z.string().optional(),
-  methods: z.array(z.enum(FACTOR_METHODS)).optional(),
+  methods: z.array(factorMethod).optional(),
   expiresAt: z.iso.datetime().optional(),
   reviewBy: z.iso.datetime().optional(),
-  limit: z
-    .object({
-      group: z.enum(LIMIT_GROUPS),
-      window: z.enum(LIMIT_WINDOWS),
-      limit: z.string(),
-      left: z.string(),
-      currency: z.string(),
-    })
+  limit: exceededLimit
     .optional()
     .describe('With limit_exceeded: the limit in the base currency, and the most that it would have let through'),
   payBy: z.iso.datetime().optional().describe('Until when a deposit may be paid'),
@@ -47,6 +48,11 @@ export const transactionDetailsSchema = transactionViewSchema.extend({
   counterparty: z.string().nullable(),
   finishedAt: z.iso.datetime().nullable(),
   appealBy: z.iso.datetime().optional().describe('Until when a rejection by review can be appealed against'),
+});
+nameSchemas({
+  ExceededLimit: exceededLimit,
+  Transaction: transactionViewSchema,
+  TransactionDetail: transactionDetailsSchema,
 });
 
 /** In words, for each code a transaction can be rejected with. */

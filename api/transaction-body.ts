@@ -3,10 +3,12 @@ import { z } from 'zod';
 import { displayExponent } from '../db/transactions.ts';
 import { isDomainError } from '../domain/errors.ts';
 import { PRICE_EXPONENT, parseAmount, parsePrice, parseQuantity } from '../domain/money.ts';
-import { CATEGORY_PATTERN, DEFAULT_CATEGORY, isTrade, TRANSACTION_TYPES } from '../domain/transaction.ts';
+import { CATEGORY_PATTERN, DEFAULT_CATEGORY, isTrade } from '../domain/transaction.ts';
 import { canonicalJson } from '../security/canonical-json.ts';
 import type { TransactionRequest } from '../workflows/contract.ts';
+import { transactionType } from './enumerations.ts';
 import { textInput } from './input.ts';
+import { nameSchemas } from './named-schemas.ts';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
@@ -14,7 +16,7 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const decimal = z.string().max(24);
 
 const shape = z.strictObject({
-  type: z.enum(TRANSACTION_TYPES),
+  type: transactionType,
   instrument: z
     .string()
     .regex(/^[A-Z0-9.]{1,12}$/, 'an instrument is 1 to 12 of A-Z, 0-9 and .')
@@ -33,11 +35,19 @@ const shape = z.strictObject({
 type Issue = [field: keyof z.output<typeof shape>, message: string];
 
 /** The body of `POST /api/transactions`. Which members belong together depends on the type. */
-export const transactionBody = shape.superRefine((body, ctx) => {
-  for (const [field, message] of [...membersOf(body), ...numbersOf(body)]) {
-    ctx.addIssue({ code: 'custom', path: [field], message });
-  }
-});
+export const transactionBody = shape
+  .superRefine((body, ctx) => {
+    for (const [field, message] of [...membersOf(body), ...numbersOf(body)]) {
+      ctx.addIssue({ code: 'custom', path: [field], message });
+    }
+  })
+  .meta({
+    examples: [
+      { type: 'deposit', amount: '250.00', currency: 'USD' },
+      { type: 'buy', instrument: 'ACME', quantity: '2', currency: 'USD' },
+    ],
+  });
+nameSchemas({ TransactionOrder: transactionBody });
 export type TransactionBody = z.output<typeof transactionBody>;
 
 function membersOf(body: z.output<typeof shape>): Issue[] {

@@ -3,12 +3,22 @@ import { labelTransaction } from '../db/transaction-labels.ts';
 import { lockWithAccounts } from '../db/transactions.ts';
 import { DomainError } from '../domain/errors.ts';
 import { isFinal } from '../domain/transaction.ts';
-import { LABEL_SOURCES, TRANSACTION_LABELS } from '../domain/transaction-label.ts';
 import type { ApiDeps } from './deps.ts';
+import { labelSource, labelValue } from './enumerations.ts';
 import { factsOf } from './factor-deps.ts';
 import { textInput } from './input.ts';
+import { nameSchemas } from './named-schemas.ts';
 import { reviewRefusal } from './review-refusals.ts';
 import { principalOf, type Route, route } from './route.ts';
+
+export const labelSchema = z.object({
+  label: labelValue,
+  source: labelSource,
+  labelledBy: z.uuid().nullable(),
+  reason: z.string(),
+  knownAt: z.iso.datetime(),
+});
+nameSchemas({ TransactionLabel: labelSchema });
 
 /** What staff learn of a transaction after its end: from a chargeback, from the customer. */
 export function createTransactionLabelRoutes({ db, audit }: ApiDeps): Route[] {
@@ -21,21 +31,14 @@ export function createTransactionLabelRoutes({ db, audit }: ApiDeps): Route[] {
       access: { kind: 'session', roles: ['reviewer', 'admin'], ownership: 'any' },
       params: z.object({ transactionId: z.uuid() }),
       body: z.strictObject({
-        label: z.enum(TRANSACTION_LABELS),
+        label: labelValue,
         reason: textInput(1, 1000),
         source: z.enum(['staff', 'customer', 'chargeback']).default('staff').describe('How it became known'),
       }),
       responses: {
         201: {
           description: 'Stored',
-          schema: z.object({
-            transactionId: z.uuid(),
-            label: z.enum(TRANSACTION_LABELS),
-            source: z.enum(LABEL_SOURCES),
-            labelledBy: z.uuid().nullable(),
-            reason: z.string(),
-            knownAt: z.iso.datetime(),
-          }),
+          schema: z.object({ transactionId: z.uuid(), ...labelSchema.shape }),
         },
         403: { description: 'Your own transaction' },
         409: { description: 'It is open: its verdict says what it is' },

@@ -11,6 +11,7 @@ import { type TransactionSettings, taskQueues } from '../workflows/contract.ts';
 import { actingFor, IMPORT_HEADERS } from './acting-for.ts';
 import { decodeCursor, pageOf, pageQuery } from './cursor.ts';
 import type { ApiDeps } from './deps.ts';
+import { listSchema } from './named-schemas.ts';
 import { problemReply } from './problem.ts';
 import { principalOf, type Reply, type Route, route } from './route.ts';
 import {
@@ -54,13 +55,17 @@ export function createTransactionRoutes(deps: ApiDeps): Route[] {
     },
     body: transactionBody,
     responses: {
-      201: { description: 'Settled', schema: transactionViewSchema },
+      201: { description: 'Settled', schema: transactionViewSchema, headers: ['IdempotencyReplayed'] },
       202: {
         description: 'Waits for a factor, for its payment, or is held for a reviewer',
         schema: transactionViewSchema,
+        headers: ['IdempotencyReplayed'],
       },
       409: { description: 'The key was used with another body' },
-      422: { description: 'Rejected and stored; the problem names its transactionId' },
+      422: {
+        description: 'Rejected and stored; the problem names its transactionId',
+        headers: ['IdempotencyReplayed'],
+      },
       503: { description: 'No verdict yet: ask again with the same key' },
     },
     async handler(context): Promise<Reply> {
@@ -124,7 +129,7 @@ export function createTransactionRoutes(deps: ApiDeps): Route[] {
     responses: {
       200: {
         description: 'A page',
-        schema: z.object({ items: z.array(transactionDetailsSchema), nextCursor: z.string().nullable() }),
+        schema: listSchema('TransactionList', transactionDetailsSchema),
       },
     },
     async handler(context) {

@@ -2,19 +2,21 @@ import { z } from 'zod';
 import { iso, isoOrNull, row, rows } from '../db/sql.ts';
 import { createUserAdministration } from '../db/user-administration.ts';
 import { DomainError } from '../domain/errors.ts';
-import { TIERS, type Tier } from '../domain/limits.ts';
-import { ASSIGNABLE_ROLES, ROLES, type Role } from '../domain/roles.ts';
+import type { Tier } from '../domain/limits.ts';
+import { ASSIGNABLE_ROLES, type Role } from '../domain/roles.ts';
 import { decodeCursor, pageOf, pageQuery } from './cursor.ts';
 import type { ApiDeps } from './deps.ts';
+import { role, tier } from './enumerations.ts';
 import { emailInput, nameInput } from './input.ts';
+import { listSchema, nameSchemas } from './named-schemas.ts';
 import { principalOf, type Reply, type Route, type RouteContext, route } from './route.ts';
 
 const userSchema = z.object({
   userId: z.uuid(),
   email: z.string(),
   fullName: z.string(),
-  role: z.enum(ROLES),
-  tier: z.enum(TIERS).describe('Which limits hold for what they move'),
+  role: role,
+  tier: tier.describe('Which limits hold for what they move'),
   disabled: z.boolean(),
   restricted: z.boolean(),
   locked: z.boolean(),
@@ -23,8 +25,10 @@ const userSchema = z.object({
   createdAt: z.iso.datetime(),
   disabledAt: z.iso.datetime().nullable(),
 });
+const oneTimeSchema = z.object({ userId: z.uuid(), oneTimePassword: z.string().describe('Shown only now') });
+const createdSchema = userSchema.extend(oneTimeSchema.shape);
 const listQuery = z.object({
-  role: z.enum(ROLES).optional(),
+  role: role.optional(),
   email: emailInput.optional().describe('Exactly this address'),
   ...pageQuery,
 });
@@ -36,10 +40,11 @@ const createBody = z.strictObject({
 const changeBody = z
   .strictObject({
     role: z.enum(ASSIGNABLE_ROLES).optional(),
-    tier: z.enum(TIERS).optional(),
+    tier: tier.optional(),
     disabled: z.boolean().optional(),
   })
   .refine((body) => Object.values(body).some((value) => value !== undefined), 'name a role, a tier or disabled');
+nameSchemas({ User: userSchema, CreatedUser: createdSchema, OneTimePassword: oneTimeSchema });
 const userPath = z.object({ id: z.uuid() });
 
 interface UserRow {
@@ -116,8 +121,6 @@ export function createUserRoutes(deps: ApiDeps): Route[] {
     return { status: 200, body: await viewOf(id) };
   }
 
-  const oneTimeSchema = z.object({ userId: z.uuid(), oneTimePassword: z.string().describe('Shown only now') });
-
   return [
     route({
       method: 'get',
@@ -129,7 +132,7 @@ export function createUserRoutes(deps: ApiDeps): Route[] {
       responses: {
         200: {
           description: 'A page',
-          schema: z.object({ items: z.array(userSchema), nextCursor: z.string().nullable() }),
+          schema: listSchema('UserList', userSchema),
         },
       },
       handler: list,
@@ -152,7 +155,7 @@ export function createUserRoutes(deps: ApiDeps): Route[] {
       access: ADMINS,
       body: createBody,
       responses: {
-        201: { description: 'Added', schema: userSchema.extend(oneTimeSchema.shape) },
+        201: { description: 'Added', schema: createdSchema },
         409: { description: 'already_exists' },
       },
       handler: create,

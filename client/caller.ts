@@ -3,8 +3,9 @@ import { OPERATIONS } from './operation-table.ts';
 import { isProblem } from './problem-error.ts';
 import type { RequestSigner } from './request-signer.ts';
 import { delayBeforeRetry, pause, type RetryPolicy } from './retry.ts';
+import type { FactorMethod } from './schemas/index.ts';
 import type { SessionKeeper } from './session.ts';
-import { answerChallenge, type FactorMethod, type StepUpHandler } from './step-up.ts';
+import { answerChallenge, type StepUpHandler } from './step-up.ts';
 import { targetOf } from './target.ts';
 import type { Transport } from './transport.ts';
 

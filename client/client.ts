@@ -2,9 +2,9 @@ import { type CallOptions, createCaller } from './caller.ts';
 import { createFlows, type Flows } from './flows.ts';
 import type { Answer, Input, OperationName } from './operation.ts';
 import { OPERATIONS } from './operation-table.ts';
-import { createRequestSigner, type SigningKey } from './request-signer.ts';
+import { createRequestSigner, type SigningCredential } from './request-signer.ts';
 import { DEFAULT_RETRY, type RetryPolicy } from './retry.ts';
-import { createSessionKeeper, type Session } from './session.ts';
+import { type ClientSession, createSessionKeeper } from './session.ts';
 import type { StepUpHandler } from './step-up.ts';
 import { createTransport } from './transport.ts';
 
@@ -14,11 +14,11 @@ export interface ClientOptions {
   /** Where the API is, without a path: `https://trade.example.com`. */
   readonly origin: string;
   /** What was kept of an earlier run. */
-  readonly session?: Session;
+  readonly session?: ClientSession;
   /** Called with what to keep whenever it changes. It holds secrets. */
-  readonly onSession?: (session: Session) => void;
+  readonly onSession?: (session: ClientSession) => void;
   /** Signs what moves money or changes where it goes. */
-  readonly signingKey?: SigningKey;
+  readonly signingKey?: SigningCredential;
   /** Asks the person for a second factor, wherever the API wants one. Without it such refusals are thrown. */
   readonly onStepUp?: StepUpHandler;
   readonly retry?: Partial<RetryPolicy>;
@@ -41,9 +41,9 @@ type Calls = { readonly [Name in OperationName]: (...given: Arguments<Name>) => 
 /** One method for each operation of the API, under its `operationId`, and what takes several of them. */
 export interface Client extends Calls, Flows {
   /** What to keep; also told to `onSession`. */
-  readonly session: Session;
+  readonly session: ClientSession;
   /** From here on signs with this key, and with none where it is left out. */
-  useSigningKey(key?: SigningKey): void;
+  useSigningKey(key?: SigningCredential): void;
 }
 
 const TIMEOUT_MS = 15_000;

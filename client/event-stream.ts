@@ -1,6 +1,6 @@
 import { ConnectionError, ProblemError, problemError } from './problem-error.ts';
 import { delayBeforeRetry, pause, type RetryPolicy, retryAfterMs } from './retry.ts';
-import type { Session } from './session.ts';
+import type { ClientSession } from './session.ts';
 
 /** What happened. It is told at least once: after a break, what came shortly before it may come again. */
 export interface LiveEvent {
@@ -12,7 +12,7 @@ export interface LiveEvent {
 
 export interface EventStreamOptions {
   readonly origin: string;
-  readonly session: Session;
+  readonly session: ClientSession;
   /** The id of the last event that was seen: what came since is told. */
   readonly lastEventId?: string;
   readonly signal?: AbortSignal;

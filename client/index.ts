@@ -24,8 +24,9 @@ export {
   type HmacKey,
   importSigningKey,
   type RequestSigner,
-  type SigningKey,
+  type SigningCredential,
 } from './request-signer.ts';
 export type { RetryPolicy } from './retry.ts';
-export type { Session } from './session.ts';
-export type { Factor, StepUpChallenge, StepUpHandler } from './step-up.ts';
+export type * from './schemas/index.ts';
+export type { ClientSession } from './session.ts';
+export type { StepUpChallenge, StepUpHandler } from './step-up.ts';

@@ -2,7 +2,7 @@
 export type HmacKey = Parameters<typeof crypto.subtle.sign>[1];
 
 /** A signing key as `issueSigningKey` hands it out; the secret is shown once. */
-export interface SigningKey {
+export interface SigningCredential {
   readonly keyId: string;
   /** 32 bytes in base64url, or a key that does not leave the browser: {@link importSigningKey}. */
   readonly secret: string | HmacKey;
@@ -39,7 +39,7 @@ export function importSigningKey(secret: string): Promise<HmacKey> {
  * Signs requests as docs/request-signing.md says. Every call draws a nonce of its own, so a request that is sent again is
  * signed again.
  */
-export function createRequestSigner({ keyId, secret, audience }: SigningKey) {
+export function createRequestSigner({ keyId, secret, audience }: SigningCredential) {
   let key: Promise<HmacKey> | undefined;
   let aheadMs = 0;
 

@@ -1,5 +1,5 @@
 /** What a client keeps from one call to the next. */
-export interface Session {
+export interface ClientSession {
   /** Absent in browsers, where it is a cookie that no script sees. */
   readonly token?: string;
   /** Browsers only: writes carry it. */
@@ -17,16 +17,16 @@ interface Opening {
 }
 
 /** Holds the session of one client, and tells of every change. */
-export function createSessionKeeper(given: Session, onChange: ((session: Session) => void) | undefined) {
+export function createSessionKeeper(given: ClientSession, onChange: ((session: ClientSession) => void) | undefined) {
   let session = given;
 
-  function set(next: Session): void {
+  function set(next: ClientSession): void {
     session = next;
     onChange?.(session);
   }
 
   return {
-    get current(): Session {
+    get current(): ClientSession {
       return session;
     },
     set,

@@ -1,9 +1,6 @@
-import type { Answer, Input } from './operation.ts';
+import type { Answer } from './operation.ts';
 import { isProblem } from './problem-error.ts';
-
-/** The answer to a challenge. */
-export type Factor = Input<'stepUp'>['body'];
-export type FactorMethod = Factor['method'];
+import type { Factor, FactorMethod } from './schemas/index.ts';
 
 /** The server counts wrong answers, but not the same one sent again: a handler that knows no other would never end. */
 const MOST_ANSWERS = 10;

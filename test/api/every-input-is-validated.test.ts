@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { JsonSchema, Operation } from '../../api/openapi-document.ts';
+import type { JsonSchema } from '../../api/openapi-document.ts';
 import { oneRow } from '../../db/sql.ts';
 import type { Role } from '../../domain/roles.ts';
 import { uuidV7 } from '../../security/uuid.ts';
+import { type FollowedDocument, type FollowedOperation, followed, namedSchema } from '../helpers/api-document.ts';
 import { AUTHORIZATION, type Rule } from '../helpers/authorization-table.ts';
 import { createOwnedObjects } from '../helpers/owned-objects.ts';
 import type { SignedIn } from '../helpers/people.ts';
@@ -12,13 +13,14 @@ import { createStack, type Stack } from '../helpers/stack.ts';
 const SQL = `x'); drop table app_user; --`;
 const MARKUP = '<script>document.title = 1</script><img src=x onerror=alert(1)>';
 
-interface Call extends Pick<Operation, 'parameters' | 'requestBody'> {
+interface Call extends Pick<FollowedOperation, 'parameters' | 'requestBody'> {
   method: string;
   path: string;
   rule: Rule;
 }
 
 let stack: Stack;
+let document: FollowedDocument;
 let calls: Call[];
 const people = new Map<Role, { person: SignedIn; key: IssuedSigningKey }>();
 const sessionOf = (userId: string) => createOwnedObjects(stack).session(userId);
@@ -29,8 +31,8 @@ beforeAll(async () => {
     worker: false,
     env: { SECURITY_QUESTIONS: 'additional', TEMPORAL_ADDRESS: '127.0.0.1:1', VERDICT_TIMEOUT: '200ms' },
   });
-  const { body } = await stack.api.get('/api/openapi.json');
-  calls = Object.entries(body.paths as Record<string, Record<string, Operation>>).flatMap(([path, methods]) =>
+  document = followed((await stack.api.get('/api/openapi.json')).body);
+  calls = Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.entries(methods).flatMap(([name, { parameters, requestBody }]) => {
       const method = name.toUpperCase();
       const rule = AUTHORIZATION[`${method} ${path}`];
@@ -74,14 +76,16 @@ async function someone(role: Role) {
 }
 
 /** The objects that a body may be: one, or the variants of a union. */
-function variantsOf(schema: JsonSchema): JsonSchema[] {
+function variantsOf(given: JsonSchema): JsonSchema[] {
+  const schema = namedSchema(given, document);
   const union = (schema.oneOf ?? schema.anyOf) as JsonSchema[] | undefined;
   return union === undefined ? [schema] : union.flatMap(variantsOf);
 }
 
 /** What tells a variant from the others, filled in. */
 function discriminator(variant: JsonSchema): Record<string, unknown> {
-  const fixed = Object.entries((variant.properties ?? {}) as Record<string, JsonSchema>).flatMap(([name, one]) => {
+  const fixed = Object.entries((variant.properties ?? {}) as Record<string, JsonSchema>).flatMap(([name, given]) => {
+    const one = namedSchema(given, document);
     const value = one.const ?? (one.enum as unknown[] | undefined)?.[0];
     return ['method', 'type', 'step'].includes(name) && value !== undefined ? [[name, value] as const] : [];
   });
@@ -95,12 +99,14 @@ const OTHERS_OF: Readonly<Record<string, object>> = {
 };
 
 /** What a member of that type can never be. */
-const wrongFor = ({ type }: JsonSchema): unknown[] =>
-  type === 'string' || type === undefined
+const wrongFor = (schema: JsonSchema): unknown[] => {
+  const { type } = namedSchema(schema, document);
+  return type === 'string' || type === undefined
     ? [{ $ne: null }, ['x'], 7, 'a\u0000b', 'a\ud800b', 'x'.repeat(60_000)]
     : type === 'boolean'
       ? ['yes', 1, SQL]
       : [SQL, MARKUP, { $gt: '' }];
+};
 
 describe('[H11] every input of every call', () => {
   test('a member that nobody knows is refused, in every body', async () => {

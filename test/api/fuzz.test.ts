@@ -7,6 +7,7 @@ import { createCourier } from '../fuzz/courier.ts';
 import { documentFor } from '../fuzz/document.ts';
 import { lettersTo } from '../fuzz/letters.ts';
 import { operationsOf, type PlacedOperation } from '../fuzz/operations.ts';
+import { type FollowedDocument, followed } from '../helpers/api-document.ts';
 import { inParallel } from '../helpers/persistent-client.ts';
 import { createStack, type Stack } from '../helpers/stack.ts';
 
@@ -16,12 +17,12 @@ const RUNS = Number(process.env.FUZZ_RUNS ?? 4);
 
 let stack: Stack;
 let cast: Cast;
-let document: OpenApiDocument;
+let document: FollowedDocument;
 
 beforeAll(async () => {
   stack = await createStack({ env: { SECURITY_QUESTIONS: 'additional' } });
   cast = await createCast(stack);
-  document = documentFor((await stack.api.get<OpenApiDocument>('/api/openapi.json')).body, cast);
+  document = documentFor(followed((await stack.api.get<OpenApiDocument>('/api/openapi.json')).body), cast);
 });
 afterAll(() => stack?.close());
 

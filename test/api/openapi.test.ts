@@ -1,14 +1,15 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { OpenApiDocument } from '../../api/openapi-document.ts';
+import { type FollowedDocument, followed } from '../helpers/api-document.ts';
 import { AUTHORIZATION } from '../helpers/authorization-table.ts';
 import { createStack, type Stack } from '../helpers/stack.ts';
 
 let stack: Stack;
-let document: OpenApiDocument;
+let document: FollowedDocument;
 
 beforeAll(async () => {
   stack = await createStack({ worker: false });
-  document = (await stack.api.get<OpenApiDocument>('/api/openapi.json')).body;
+  document = followed((await stack.api.get<OpenApiDocument>('/api/openapi.json')).body);
 });
 afterAll(() => stack?.close());
 

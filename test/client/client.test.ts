@@ -1,14 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import {
   type ClientOptions,
+  type ClientSession,
   createClient,
   everyItem,
   ForbiddenError,
   followEvents,
   isProblem,
   type LiveEvent,
-  type Session,
-  type SigningKey,
   type StepUpChallenge,
 } from '../../client/index.ts';
 import { run } from '../../db/sql.ts';
@@ -57,7 +56,7 @@ async function staleFactor({ userId }: SignedIn): Promise<void> {
 describe('a customer', () => {
   it('registers, signs in, gets a key by a mailed code, trades, and signs out', async () => {
     const email = stack.people.newAddress();
-    const kept: Session[] = [];
+    const kept: ClientSession[] = [];
     const asked: StepUpChallenge[] = [];
     const client = clientOf({
       onSession: (session) => kept.push(session),
@@ -79,7 +78,7 @@ describe('a customer', () => {
 
     const { body: key } = await client.issueSigningKey();
     expect(asked).toMatchObject([{ for: 'session', methods: ['email_code'] }]);
-    client.useSigningKey(key as SigningKey);
+    client.useSigningKey(key);
 
     const deposit = await client.transact({ type: 'deposit', amount: '250.00', currency: 'USD' });
     expect(deposit).toMatchObject({ status: 201, body: { status: 'settled', amount: '250.00' } });

@@ -1,21 +1,25 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { OpenApiDocument } from '../../api/openapi-document.ts';
 import { OPERATIONS } from '../../client/operation-table.ts';
+import { type FollowedDocument, followed } from '../helpers/api-document.ts';
 import { createStack, type Stack } from '../helpers/stack.ts';
 import { emitOperations, typeOf } from './emit-operations.ts';
 
 let stack: Stack;
-let document: OpenApiDocument;
+let document: FollowedDocument;
 
 beforeAll(async () => {
   stack = await createStack({ worker: false });
-  document = (await stack.api.get<OpenApiDocument>('/api/openapi.json')).body;
+  document = followed((await stack.api.get<OpenApiDocument>('/api/openapi.json')).body);
 });
 afterAll(() => stack?.close());
 
 describe('the operations of the client', () => {
   test('are those of the OpenAPI document, with the types of its schemas', async () => {
-    const { types, table } = emitOperations(document);
+    const { schemas, types, table } = emitOperations(document);
+    for (const [name, source] of Object.entries(schemas)) {
+      await expect(source).toMatchFileSnapshot(`../../client/schemas/${name}.ts`);
+    }
     await expect(types).toMatchFileSnapshot('../../client/operations.ts');
     await expect(table).toMatchFileSnapshot('../../client/operation-table.ts');
   });

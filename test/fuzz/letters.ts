@@ -1,11 +1,12 @@
 import fc from 'fast-check';
-import type { OpenApiDocument, Parameter } from '../../api/openapi-document.ts';
+import type { Parameter } from '../../api/openapi-document.ts';
+import type { FollowedDocument } from '../helpers/api-document.ts';
 import type { Letter } from './courier.ts';
 import type { PlacedOperation } from './operations.ts';
 import { anyText, anyValue } from './values.ts';
 
 /** Drawn requests to one operation: path, query, headers and body each as the document says, nearly so, or not at all. */
-export function lettersTo(operation: PlacedOperation, document: OpenApiDocument): fc.Arbitrary<Letter> {
+export function lettersTo(operation: PlacedOperation, document: FollowedDocument): fc.Arbitrary<Letter> {
   const { method, path, parameters, requestBody } = operation;
   const inPlace = (where: Parameter['in']) => parameters.filter((one) => one.in === where);
   const schema = requestBody?.content['application/json']?.schema;
@@ -32,7 +33,7 @@ export function lettersTo(operation: PlacedOperation, document: OpenApiDocument)
     }));
 }
 
-const textsOf = (parameters: readonly Parameter[], document: OpenApiDocument) =>
+const textsOf = (parameters: readonly Parameter[], document: FollowedDocument) =>
   Object.fromEntries(parameters.map(({ name, schema }) => [name, anyText(schema, document)]));
 
 /** An empty one would be another address. */

@@ -1,19 +1,19 @@
-import type { JsonSchema, OpenApiDocument, Operation } from '../../api/openapi-document.ts';
+import type { FollowedDocument, FollowedOperation } from '../helpers/api-document.ts';
 
 /** An operation of the document with where it lies. */
-export interface PlacedOperation extends Operation {
+export interface PlacedOperation extends FollowedOperation {
   method: string;
   path: string;
 }
 
-export function operationsOf({ paths }: OpenApiDocument): PlacedOperation[] {
+export function operationsOf({ paths }: FollowedDocument): PlacedOperation[] {
   return Object.entries(paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({ ...operation, path, method: method.toUpperCase() })),
   );
 }
 
 /** Finds the operation that a request meets: literal paths before those with placeholders, as they are mounted. */
-export function createOperationFinder(document: OpenApiDocument) {
+export function createOperationFinder(document: FollowedDocument) {
   const known = operationsOf(document)
     .map((operation) => ({
       operation,
@@ -25,10 +25,4 @@ export function createOperationFinder(document: OpenApiDocument) {
     const path = target.split('?')[0] ?? '';
     return known.find((one) => one.operation.method === method && one.pattern.test(path))?.operation;
   };
-}
-
-/** A schema with what its `$ref` names in its place. */
-export function resolved(schema: JsonSchema, document: OpenApiDocument): JsonSchema {
-  const name = /^#\/components\/schemas\/(.+)$/.exec(String(schema.$ref ?? ''))?.[1];
-  return name === undefined ? schema : (document.components.schemas[name] ?? schema);
 }

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { OpenApiDocument } from '../../api/openapi-document.ts';
+import type { FollowedDocument } from '../helpers/api-document.ts';
 import type { Caller, Cast } from './cast.ts';
 import { type Answer, createCourier, type Letter } from './courier.ts';
 import { documentFor } from './document.ts';
@@ -20,7 +20,7 @@ const DOCUMENT_PATH = '/fuzzed-openapi.json';
  *
  * @returns the address that the fuzzer is pointed at, where the document is served as well
  */
-export async function startProxy(given: { target: string; document: OpenApiDocument; cast: Cast; caller: Caller }) {
+export async function startProxy(given: { target: string; document: FollowedDocument; cast: Cast; caller: Caller }) {
   const { target, document, cast, caller } = given;
   const courier = createCourier({ url: target, cast, caller });
   const find = createOperationFinder(document);

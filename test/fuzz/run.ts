@@ -7,6 +7,7 @@ import { installationConfig } from '../../cli/installation-config.ts';
 import { startOwnInstance } from '../../cli/own-instance.ts';
 import { openKeyring } from '../../db/keyring.ts';
 import { createOrm } from '../../db/orm.ts';
+import { type FollowedDocument, followed } from '../helpers/api-document.ts';
 import { createHttpClient } from '../helpers/http.ts';
 import { CALLERS, type Caller, createCast } from './cast.ts';
 import { operationsOf } from './operations.ts';
@@ -37,7 +38,7 @@ async function main(options: Options, signal: AbortSignal): Promise<number> {
     try {
       const api = createHttpClient(() => instance.endpoints.api);
       const cast = await createCast({ api, db, config, keyring: await openKeyring(db, config) });
-      const document = (await api.get<OpenApiDocument>('/api/openapi.json')).body;
+      const document = followed((await api.get<OpenApiDocument>('/api/openapi.json')).body);
       let worst = 0;
       const carriedOut = new Set<string>();
       for (const caller of options.role) {
@@ -84,7 +85,7 @@ function timeOf({ time, role }: Options): number | undefined {
 }
 
 /** How far it got: a fuzzer that meets nothing but refusals has tried the door alone. */
-function progressOf({ answers, serverErrors }: Seen, document: OpenApiDocument): string {
+function progressOf({ answers, serverErrors }: Seen, document: FollowedDocument): string {
   const counts = { good: 0, refused: 0 };
   let all = 0;
   for (const statuses of answers.values()) {

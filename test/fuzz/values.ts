@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import type { JsonSchema, OpenApiDocument } from '../../api/openapi-document.ts';
-import { resolved } from './operations.ts';
+import type { JsonSchema } from '../../api/openapi-document.ts';
+import { type FollowedDocument, namedSchema } from '../helpers/api-document.ts';
 
 type Json = unknown;
 
@@ -45,8 +45,8 @@ const nastyValue: fc.Arbitrary<Json> = fc.oneof(
 );
 
 /** Values that a JSON Schema of the document describes, as far as its keywords there go. */
-export function validValue(given: JsonSchema, document: OpenApiDocument): fc.Arbitrary<Json> {
-  const schema = resolved(given, document);
+export function validValue(given: JsonSchema, document: FollowedDocument): fc.Arbitrary<Json> {
+  const schema = namedSchema(given, document);
   if (Array.isArray(schema.examples)) {
     const { examples, ...rest } = schema;
     return fc.oneof(fc.constantFrom(...(examples as Json[])), validValue(rest, document));
@@ -81,7 +81,7 @@ export function validValue(given: JsonSchema, document: OpenApiDocument): fc.Arb
   }
 }
 
-function validObject(schema: JsonSchema, document: OpenApiDocument): fc.Arbitrary<Json> {
+function validObject(schema: JsonSchema, document: FollowedDocument): fc.Arbitrary<Json> {
   const { properties = {}, required = [] } = schema as { properties?: Record<string, JsonSchema>; required?: string[] };
   const members = Object.entries(properties).map(([name, property]) => [name, validValue(property, document)] as const);
   return fc.record(Object.fromEntries(members), { requiredKeys: required, noNullPrototype: true });
@@ -107,7 +107,7 @@ function validString({ format, pattern, minLength = 0, maxLength }: JsonSchema):
 }
 
 /** Values that a schema describes, or nearly: with one member wrong, missing or too many; or something else altogether. */
-export function anyValue(schema: JsonSchema, document: OpenApiDocument): fc.Arbitrary<Json> {
+export function anyValue(schema: JsonSchema, document: FollowedDocument): fc.Arbitrary<Json> {
   const valid = validValue(schema, document);
   return fc.oneof(
     { arbitrary: valid, weight: 4 },
@@ -134,7 +134,7 @@ function withOneWrong(value: Json, at: number, wrong: Json): Json {
 }
 
 /** Text of a parameter: as its schema says, or anything at all. */
-export function anyText(schema: JsonSchema, document: OpenApiDocument): fc.Arbitrary<string> {
+export function anyText(schema: JsonSchema, document: FollowedDocument): fc.Arbitrary<string> {
   return fc.oneof(
     { arbitrary: validValue(schema, document).map(String), weight: 3 },
     { arbitrary: nastyString, weight: 1 },

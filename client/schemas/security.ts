@@ -1,0 +1,257 @@
+import type { LabelSource, LabelValue, Role, TransactionStatus, TransactionType } from './general.ts';
+
+/**
+ * The API's objects by name: made from the API's OpenAPI document by test/client/operations.test.ts, which holds this file against it.
+ * `npx vitest run --project servers test/client/operations.test.ts -u` writes it anew.
+ */
+
+export interface ApiSecurityDashboard {
+  generatedAt: string;
+  windowHours: 24;
+  rateLimitViolations: { total: number; byRoute: { route: string; refusals: number }[]; byNetwork: ({ network: string | null; refusals: number })[]; limitPerMinute: number; latest: ({ route: string; network: string | null; userId: string | null; refusals: number; firstAt: string; lastAt: string })[] };
+  failedAuthentications: { passwords: ({ network: string | null; failures: number; whileLocked: number; accounts: number })[]; factors: { challenge: string; method: string; failures: number }[]; sessions: number };
+  failedSignatures: { total: number; byRoute: { route: string; refusals: number }[]; byNetwork: ({ network: string | null; refusals: number })[]; byCause: { cause: string; refusals: number }[] };
+  invalidTokens: { total: number; byRoute: { route: string; refusals: number }[]; byNetwork: ({ network: string | null; refusals: number })[]; byCause: { cause: string; refusals: number }[] };
+  monitoredEndpoints: MonitoredEndpoint[];
+}
+
+export interface Approval { reviewerId: string; reason: string; at: string }
+
+export interface AuthDashboard {
+  generatedAt: string;
+  recentAttempts: LoginAttempt[];
+  failedLogins: { countedAtMost: number; byUser: ({ userId: string | null; subject: string; failures: number; whileLocked: number; networks: number; lastAt: string })[]; byNetwork: ({ network: string | null; failures: number; whileLocked: number; accounts: number })[] };
+  lockedAccounts: LockedAccount[];
+  thresholds: { ruleSetVersion: string; factorAbove: number; additionalVerificationAbove: number; deniedAbove: number; lockout: { failures: number; windowSeconds: number; durationSeconds: number } };
+}
+
+export interface EvidenceBundle {
+  bundleId: string;
+  incidentId: string;
+  status: "requested" | "running" | "ready" | "failed" | "cancelled";
+  windowHours: number;
+  requestedBy: string;
+  requestedAt: string;
+  finishedAt: string | null;
+  reason: string | null;
+  bundle: { bytes: number; sha256: string; manifestSha256: string; entries: number; found: number; pending: number; checkpoint: string | null; valid: boolean; firstInvalidSeq: number | null; reason: string | null } | null;
+}
+
+export interface EvidenceBundleList { items: EvidenceBundle[]; nextCursor: string | null }
+
+export interface Incident {
+  incidentId: string;
+  cause: string;
+  subject: { kind: string; id: string };
+  userId: string | null;
+  severity: IncidentSeverity;
+  status: IncidentStatus;
+  title: string;
+  openedAt: string;
+  assignedTo: string | null;
+  escalations: number;
+  resolvedAt: string | null;
+  resolvedBy: string | null;
+  resolution: string | null;
+}
+
+export interface IncidentDetail {
+  incidentId: string;
+  cause: string;
+  subject: { kind: string; id: string };
+  userId: string | null;
+  severity: IncidentSeverity;
+  status: IncidentStatus;
+  title: string;
+  openedAt: string;
+  assignedTo: string | null;
+  escalations: number;
+  resolvedAt: string | null;
+  resolvedBy: string | null;
+  resolution: string | null;
+  timeline: IncidentEvent[];
+}
+
+export interface IncidentEvent { at: string; kind: string; actor: string; details: Record<string, unknown> }
+
+export interface IncidentList { items: Incident[]; nextCursor: string | null }
+
+export type IncidentSeverity = "low" | "medium" | "high" | "critical";
+
+export type IncidentStatus = "open" | "investigating" | "resolved";
+
+export interface LockedAccount {
+  lockoutId: string;
+  userId: string | null;
+  subject: string;
+  startedAt: string;
+  lockedUntil: string;
+  secondsLeft: number;
+  unlockRequestedBy: string | null;
+}
+
+export interface LoginAttempt {
+  loginId: string;
+  userId: string | null;
+  subject: string;
+  status: "pending" | "step_up_required" | "enrolment_required" | "authenticated" | "invalid_credentials" | "locked" | "denied" | "restricted" | "expired" | "abandoned";
+  score: number | null;
+  explanation: string[];
+  reasons: Record<string, unknown>[];
+  ruleSetVersion: string | null;
+  deviceFinding: string | null;
+  ip: string | null;
+  network: string | null;
+  userAgent: string | null;
+  startedAt: string;
+}
+
+export interface MonitoredEndpoint {
+  method: string;
+  path: string;
+  access: Role[] | null;
+  signed: boolean;
+  limit: "shared" | "local" | "none";
+  calls: number;
+  clientErrors: number;
+  serverErrors: number;
+}
+
+export interface PastTransaction {
+  transactionId: string;
+  type: TransactionType;
+  amount: string | null;
+  currency: string;
+  category: string;
+  counterparty: string | null;
+  status: TransactionStatus;
+  code: string | null;
+  score: number;
+  label: LabelValue | null;
+  createdAt: string;
+  finishedAt: string | null;
+}
+
+export interface ReviewAssignment { transactionId: string; claim: ReviewClaim | null }
+
+export interface ReviewCase {
+  transactionId: string;
+  userId: string;
+  accountId: string;
+  type: TransactionType;
+  instrument: string | null;
+  quantity: string | null;
+  amount: string;
+  currency: string;
+  baseAmount: string | null;
+  baseCurrency: string;
+  category: string;
+  counterparty: string | null;
+  status: TransactionStatus;
+  code: string | null;
+  score: number;
+  ruleSetVersion: string;
+  explanation: string[];
+  reasons: Record<string, unknown>[];
+  createdAt: string;
+  hold: number;
+  heldAt: string;
+  reviewBy: string;
+  finishedAt: string | null;
+  secondsLeft: number;
+  timeUsed: number;
+  approvals: Approval[];
+  requiredApprovals: number;
+  claim: ReviewClaim | null;
+  label: LabelValue | null;
+  notes: ReviewNote[];
+  verdicts: ReviewVerdict[];
+  appeal: { reason: string; appealedAt: string; rejectedCode: string; rejectedAt: string } | null;
+  labels: TransactionLabel[];
+  history: PastTransaction[];
+  timeline: { at: string; incidentId: string; cause: string; kind: string; actor: string; details: Record<string, unknown> }[];
+}
+
+export interface ReviewClaim { reviewerId: string; claimedAt: string; expiresAt: string; assignedBy: string | null }
+
+export interface ReviewItem {
+  transactionId: string;
+  userId: string;
+  accountId: string;
+  type: TransactionType;
+  instrument: string | null;
+  quantity: string | null;
+  amount: string;
+  currency: string;
+  baseAmount: string | null;
+  baseCurrency: string;
+  category: string;
+  counterparty: string | null;
+  status: TransactionStatus;
+  code: string | null;
+  score: number;
+  ruleSetVersion: string;
+  explanation: string[];
+  reasons: Record<string, unknown>[];
+  createdAt: string;
+  hold: number;
+  heldAt: string;
+  reviewBy: string;
+  finishedAt: string | null;
+  secondsLeft: number;
+  timeUsed: number;
+  approvals: Approval[];
+  requiredApprovals: number;
+  claim: ReviewClaim | null;
+  label: LabelValue | null;
+}
+
+export interface ReviewItemList { items: ReviewItem[]; nextCursor: string | null }
+
+export interface ReviewNote { noteId: string; authorId: string; text: string; at: string }
+
+export interface ReviewVerdict {
+  hold: number;
+  reviewerId: string;
+  verdict: "approve" | "reject";
+  reason: string;
+  source: "api" | "signal";
+  at: string;
+}
+
+export interface RiskyTransaction {
+  transactionId: string;
+  userId: string;
+  accountId: string;
+  type: TransactionType;
+  amount: string | null;
+  currency: string;
+  category: string;
+  status: TransactionStatus;
+  code: string | null;
+  score: number;
+  explanation: string[];
+  reasons: Record<string, unknown>[];
+  ruleSetVersion: string;
+  createdAt: string;
+  heldAt: string | null;
+  reviewBy: string | null;
+}
+
+export interface TransactionLabel {
+  label: LabelValue;
+  source: LabelSource;
+  labelledBy: string | null;
+  reason: string;
+  knownAt: string;
+}
+
+export interface TransactionsDashboard {
+  generatedAt: string;
+  highRisk: RiskyTransaction[];
+  flagged: RiskyTransaction[];
+  open: { held: number; nextDeadline: string | null; steppingUp: number };
+  last24Hours: { from: string; to: string; total: number; byDecision: Record<TransactionStatus, number>; byType: Record<TransactionType, number>; ended: { settled: number; rejected: number }; heldAfterStepUp: number; rejectedByCode: Record<string, number>; settledVolume: { currency: string; amount: string }[]; highRisk: number; flagged: number; escalated: number };
+  anomalies: { ruleId: string; fired: number; share: number; errors: number }[];
+  thresholds: { ruleSetVersion: string; factorAbove: number; highRiskAbove: number; reviewAbove: number; escalateAbove: number; stepUpAmountAbove: string; reviewWindowSeconds: number };
+}
