@@ -22,6 +22,7 @@ import { HELLO_PREFIX, KINDS, type Kind, type Operations, operations } from './o
 import { rssMb } from './processes.ts';
 import { signatureTable } from './signatures.ts';
 import { cpuTable, latencyTable, segmentTable } from './tables.ts';
+import { webTable } from './web.ts';
 
 /** How it is measured, and why so, is in bench/README.md. */
 const CONCURRENCY = [1, 8, 32] as const;
@@ -168,7 +169,8 @@ const instance = await startOwnInstance({
   signal: interrupted.signal,
 });
 try {
-  await (part === 'audit' || part === 'signatures' ? benchBeside(instance, part) : bench(instance));
+  if (part === 'web') say(`\n${await webTable({ url: instance.endpoints.api, admin: instance.admin })}`);
+  else await (part === 'audit' || part === 'signatures' ? benchBeside(instance, part) : bench(instance));
 } finally {
   await instance.stop();
 }

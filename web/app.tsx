@@ -16,9 +16,9 @@ const pages: RouteObject[] = [
     Component: NeedsSession,
     children: [
       { path: '/', Component: Home },
-      { path: '/console', Component: ConsoleShell, children: consoleRoutes },
-      { path: '/account', Component: AccountShell, children: accountRoutes },
-      { path: '*', Component: NotFound },
+      { path: '/console', Component: ConsoleShell, children: [...consoleRoutes, { path: '*', Component: NotFound }] },
+      { path: '/account', Component: AccountShell, children: [...accountRoutes, { path: '*', Component: NotFound }] },
+      { path: '*', Component: () => <NotFound alone /> },
     ],
   },
 ];

@@ -2,11 +2,17 @@ import { Anchor, Stack, Text, Title } from '@mantine/core';
 import { Link } from 'react-router';
 import { useSession } from '../session/session.tsx';
 
+interface NotFoundProps {
+  readonly why?: string;
+  /** It is the whole window, and not a page in its frame. */
+  readonly alone?: boolean;
+}
+
 /** An address without a page, or with one that is not for this person. */
-export function NotFound({ why = 'There is no page at this address.' }: { why?: string }) {
+export function NotFound({ why = 'There is no page at this address.', alone = false }: NotFoundProps) {
   const { signOut } = useSession();
   return (
-    <Stack component="main" p="xl" align="flex-start">
+    <Stack component={alone ? 'main' : 'div'} p="xl" align="flex-start">
       <Title order={1} size="h2">
         Not here
       </Title>

@@ -33,7 +33,7 @@ export function ConsoleShell() {
   const { role } = useMe();
   const { ended } = useSession();
   const onEnded = useCallback(() => ended('Your session has ended.'), [ended]);
-  if (!isStaff(role)) return <NotFound why="This console is for staff." />;
+  if (!isStaff(role)) return <NotFound alone why="This console is for staff." />;
   return (
     <LiveProvider onEnded={onEnded}>
       <Frame places={placesFor(CONSOLE, role)} others={placesFor(ACCOUNT, role)} othersLabel="My account">
