@@ -6,6 +6,7 @@ import { row, type Tx } from '../db/sql.ts';
 import { ALERTS, type Alert, type AlertName, evaluateAlerts } from '../domain/alert.ts';
 import type { FollowUps } from '../workflows/contract.ts';
 import type { ActivityDeps } from './deps.ts';
+import { recordedRun } from './schedule-runs.ts';
 
 /** How far back errors and losses are counted, minutes. */
 const ERRORS_MINUTES = 5;
@@ -17,7 +18,7 @@ export interface AlertReport {
 }
 
 /** Watches the system itself, and opens an incident for what is not well. */
-export function createAlertActivities({ db, audit }: ActivityDeps) {
+export function createAlertActivities({ db, audit, log }: ActivityDeps) {
   async function measure(tx: Tx): Promise<Alert[]> {
     const backlog = await readBacklog(tx);
     const { requests, serverErrors } = await recentRequests(tx, ERRORS_MINUTES);
@@ -83,14 +84,16 @@ export function createAlertActivities({ db, audit }: ActivityDeps) {
     /** One round. Repeating it does no harm. */
     evaluateAlerts(): Promise<AlertReport> {
       const occasion = Context.current().info.workflowExecution?.workflowId ?? 'alerts';
-      return db.transaction(async (tx) => {
-        const alerts = await measure(tx);
-        const incidents: FollowUps['incidents'] = [];
-        for (const alert of alerts.toSorted((a, b) => ALERTS.indexOf(a.name) - ALERTS.indexOf(b.name))) {
-          incidents.push(...(alert.firing ? await open(tx, alert, occasion) : await close(tx, alert)));
-        }
-        return { firing: alerts.filter(({ firing }) => firing).map(({ name }) => name), incidents };
-      });
+      return recordedRun({ db, log }, 'alerts', () =>
+        db.transaction(async (tx) => {
+          const alerts = await measure(tx);
+          const incidents: FollowUps['incidents'] = [];
+          for (const alert of alerts.toSorted((a, b) => ALERTS.indexOf(a.name) - ALERTS.indexOf(b.name))) {
+            incidents.push(...(alert.firing ? await open(tx, alert, occasion) : await close(tx, alert)));
+          }
+          return { firing: alerts.filter(({ firing }) => firing).map(({ name }) => name), incidents };
+        }),
+      );
     },
   };
 }

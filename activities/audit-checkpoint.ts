@@ -7,6 +7,7 @@ import type { AuditCheckpointResult, FollowUps } from '../workflows/contract.ts'
 import { reportRefusal } from './checkpoint-incident.ts';
 import type { PublishOutcome } from './checkpoint-publisher.ts';
 import type { ActivityDeps } from './deps.ts';
+import { recordedRun } from './schedule-runs.ts';
 
 export interface CheckpointRequest {
   trigger: CheckpointTrigger;
@@ -17,10 +18,22 @@ export interface CheckpointRequest {
 export type CheckpointReport = AuditCheckpointResult & Pick<FollowUps, 'incidents'>;
 
 /** Publishes checkpoints of the audit log. */
-export function createCheckpointActivities({ db, audit, checkpoints }: ActivityDeps) {
+export function createCheckpointActivities({ db, audit, checkpoints, log }: ActivityDeps) {
   async function coveringOf(backupId: string | undefined): Promise<number> {
     const backup = backupId === undefined ? undefined : await readBackupRun(db.fork(), backupId);
     return backup?.audit_seq == null ? 0 : Number(backup.audit_seq) + 1;
+  }
+
+  async function publish({ trigger, backupId }: CheckpointRequest): Promise<CheckpointReport> {
+    const { info, cancellationSignal: signal } = Context.current();
+    const covering = await coveringOf(backupId);
+    const outcome = await checkpoints.publish({ trigger, covering, signal }).catch((error) => {
+      throw laterIfBehind(error);
+    });
+    if (outcome.status !== 'refused') return { ...resultOf(outcome), incidents: [] };
+    const occasion = `${info.workflowExecution?.workflowId ?? 'audit-checkpoint'}:${info.workflowExecution?.runId}`;
+    const incidents = await db.transaction((tx) => reportRefusal(tx, { audit }, outcome, occasion));
+    return { ...resultOf(outcome), incidents };
   }
 
   return {
@@ -28,18 +41,16 @@ export function createCheckpointActivities({ db, audit, checkpoints }: ActivityD
      * Publishes a checkpoint where something is new, as often as it is repeated. A published one that the log contradicts
      * opens a critical incident instead.
      */
-    async publishAuditCheckpoint({ trigger, backupId }: CheckpointRequest): Promise<CheckpointReport> {
-      const { info, cancellationSignal: signal } = Context.current();
-      const covering = await coveringOf(backupId);
-      const outcome = await checkpoints.publish({ trigger, covering, signal }).catch((error) => {
-        throw laterIfBehind(error);
-      });
-      if (outcome.status !== 'refused') return { ...resultOf(outcome), incidents: [] };
-      const occasion = `${info.workflowExecution?.workflowId ?? 'audit-checkpoint'}:${info.workflowExecution?.runId}`;
-      const incidents = await db.transaction((tx) => reportRefusal(tx, { audit }, outcome, occasion));
-      return { ...resultOf(outcome), incidents };
-    },
+    publishAuditCheckpoint: (request: CheckpointRequest): Promise<CheckpointReport> =>
+      request.trigger === 'schedule'
+        ? recordedRun({ db, log }, 'audit-checkpoint', () => publish(request), refusalOf)
+        : publish(request),
   };
+}
+
+/** One that is refused is no success, though the activity ends well. */
+function refusalOf(report: CheckpointReport): string | null {
+  return report.status === 'refused' ? report.reason : null;
 }
 
 /** A tree that is still being made after an update is ready in a minute: the one refusal that a repeat mends. */

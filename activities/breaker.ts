@@ -13,6 +13,7 @@ import { row, type Tx } from '../db/sql.ts';
 import { breakerLimit } from '../domain/risk/breaker.ts';
 import type { FollowUps } from '../workflows/contract.ts';
 import type { ActivityDeps } from './deps.ts';
+import { recordedRun } from './schedule-runs.ts';
 
 export interface BreakerReport {
   version: string;
@@ -118,7 +119,7 @@ export function createBreakerActivities(deps: ActivityDeps) {
   const breaker = createBreaker(deps);
   return {
     /** Repeating it does no harm. */
-    evaluateBreaker: (): Promise<BreakerReport> => breaker.look(),
+    evaluateBreaker: (): Promise<BreakerReport> => recordedRun(deps, 'breaker', () => breaker.look()),
   };
 }
 

@@ -3,6 +3,7 @@ import { abandonLogin } from '../db/logins.ts';
 import { row, rows, type Tx } from '../db/sql.ts';
 import type { ActivityDeps } from './deps.ts';
 import { type OpenRows, openRowsOf } from './open-rows.ts';
+import { recordedRun } from './schedule-runs.ts';
 
 /** Rows that one round puts right at most; a server that lost its whole file is caught up with in a few rounds. */
 const MAX_RESTARTS = 500;
@@ -99,25 +100,34 @@ export function createReconcileActivities(deps: ActivityDeps) {
 
   return {
     /** One round over everything that is open. One row that fails does not keep the others from being put right. */
-    async restoreLostWorkflows(): Promise<ReconcileReport> {
-      const report: ReconcileReport = { open: 0, restarted: 0, forgotten: await endForgottenLogins(), failed: 0 };
-      for (const kind of Object.values(openRowsOf(deps))) {
-        const open = await kind.openIds(db.fork());
-        report.open += open.length;
-        if (open.length === 0) continue;
-        const running = await registry.runningIds(kind.workflowType, kind.queue);
-        const suspects = open.filter((id) => !running.has(kind.workflowId(id))).slice(0, MAX_RESTARTS);
-        await inParallel(suspects, async (id) => {
-          try {
-            if (await putRight(kind, id)) report.restarted += 1;
-          } catch (error) {
-            report.failed += 1;
-            log.error({ err: error, workflowId: kind.workflowId(id) }, 'a lost workflow could not be started again');
+    restoreLostWorkflows: (): Promise<ReconcileReport> =>
+      recordedRun(
+        deps,
+        'reconcile',
+        async () => {
+          const report: ReconcileReport = { open: 0, restarted: 0, forgotten: await endForgottenLogins(), failed: 0 };
+          for (const kind of Object.values(openRowsOf(deps))) {
+            const open = await kind.openIds(db.fork());
+            report.open += open.length;
+            if (open.length === 0) continue;
+            const running = await registry.runningIds(kind.workflowType, kind.queue);
+            const suspects = open.filter((id) => !running.has(kind.workflowId(id))).slice(0, MAX_RESTARTS);
+            await inParallel(suspects, async (id) => {
+              try {
+                if (await putRight(kind, id)) report.restarted += 1;
+              } catch (error) {
+                report.failed += 1;
+                log.error(
+                  { err: error, workflowId: kind.workflowId(id) },
+                  'a lost workflow could not be started again',
+                );
+              }
+            });
           }
-        });
-      }
-      return report;
-    },
+          return report;
+        },
+        ({ failed }) => (failed > 0 ? 'rows_failed' : null),
+      ),
   };
 }
 

@@ -99,6 +99,7 @@ export const verificationResult = z.object({
 
 export const verificationState = verificationResult.partial().extend({
   verificationId: z.uuid(),
+  workflowId: z.string().nullable().describe('null for one of the schedule'),
   status: z.enum(['requested', 'running', 'valid', 'invalid', 'cancelled', 'failed']),
   mode: extent.mode,
   from: extent.from.nullable().describe('null until it is known'),

@@ -13,6 +13,7 @@ import type { VerificationScope } from '../domain/audit-scope.ts';
 import { DomainError } from '../domain/errors.ts';
 import { createHmacCheck } from '../security/sha256.ts';
 import { uuidV7 } from '../security/uuid.ts';
+import { workflowIds } from '../workflows/contract.ts';
 import { AUDIT_LOGS, auditors } from './audit-access.ts';
 import {
   auditLogPage,
@@ -191,6 +192,7 @@ function stateOf(stored: StoredVerification) {
   const isResult = stored.status === 'valid' || stored.status === 'invalid';
   return {
     verificationId: stored.id,
+    workflowId: stored.requestedBy === null ? null : workflowIds.auditVerification(stored.id),
     status: stored.status,
     mode: stored.mode,
     from: stored.from,

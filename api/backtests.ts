@@ -43,6 +43,7 @@ const resultSchema = z
   .describe('What it would have done in the period, beside the version that was live when it was made');
 const backtestSchema = z.object({
   backtestId: z.uuid(),
+  workflowId: z.string(),
   version: z.string(),
   sha256: z.string().describe('Of the document that was tested'),
   from: z.iso.datetime(),
@@ -180,6 +181,7 @@ export function createBacktestRoutes({ db, audit, gateway, log }: ApiDeps): Rout
 function viewOf(stored: StoredBacktest): z.input<typeof backtestSchema> {
   return {
     backtestId: stored.id,
+    workflowId: workflowIds.backtest(stored.id),
     version: stored.version,
     sha256: stored.sha256,
     from: iso(stored.period_from),

@@ -18,6 +18,7 @@ const operators: Access = { kind: 'session', roles: ['admin'], ownership: 'none'
 
 const when = z.iso.datetime();
 const runShape = {
+  workflowId: z.string().nullable().describe('Null for a run at a terminal'),
   status: z.enum(BACKUP_STATUSES),
   trigger: z.enum(BACKUP_TRIGGERS),
   requestedBy: z.uuid().nullable(),
@@ -278,6 +279,7 @@ function viewOfDrill(drill: RestoreDrill): z.input<typeof drillSchema> {
 
 function viewOfRun(run: BackupRun | RestoreDrill) {
   return {
+    workflowId: run.workflow_id,
     status: run.status,
     trigger: run.trigger,
     requestedBy: run.requested_by,

@@ -13,10 +13,13 @@ export const dashboardQuery = z.strictObject({
   limit: z.coerce.number().int().min(1).max(100).default(20).describe('Rows of each list'),
 });
 
-const loginAttempt = z.object({
+/** One login as staff see it, wherever it is listed. */
+export const loginAttempt = z.object({
   loginId: z.uuid(),
+  workflowId: z.string(),
   ...who,
   status: z.enum(LOGIN_STATUSES),
+  channel: z.enum(['cookie', 'bearer']),
   score: z.number().nullable().describe('0 to 1; null where nothing was scored'),
   explanation: z.array(z.string()),
   reasons,
@@ -25,10 +28,32 @@ const loginAttempt = z.object({
   ip: z.string().nullable(),
   network: z.string().nullable(),
   userAgent: z.string().nullable(),
+  place: z
+    .object({
+      latitude: z.number(),
+      longitude: z.number(),
+      accuracyKm: z.number().nullable(),
+      country: z.string().nullable().describe('ISO 3166-1 alpha-2'),
+      region: z.string().nullable().describe('ISO 3166-2'),
+      flags: z.array(z.string()).describe('vpn, relay, tor, hosting or satellite'),
+    })
+    .nullable()
+    .describe('Null where nobody knows where the address is'),
   startedAt: time,
+  finishedAt: time.nullable(),
 });
+
+export const loginThresholds = z.object({
+  ruleSetVersion: z.string(),
+  factorAbove: z.number(),
+  additionalVerificationAbove: z.number(),
+  deniedAbove: z.number(),
+  lockout: z.object({ failures: count, windowSeconds: z.number(), durationSeconds: z.number() }),
+});
+
 const lockedAccount = z.object({
   lockoutId: z.uuid(),
+  workflowId: z.string(),
   ...who,
   startedAt: time,
   lockedUntil: time,
@@ -47,17 +72,12 @@ export const authDashboard = z.object({
     ),
   }),
   lockedAccounts: z.array(lockedAccount),
-  thresholds: z.object({
-    ruleSetVersion: z.string(),
-    factorAbove: z.number(),
-    additionalVerificationAbove: z.number(),
-    deniedAbove: z.number(),
-    lockout: z.object({ failures: count, windowSeconds: z.number(), durationSeconds: z.number() }),
-  }),
+  thresholds: loginThresholds,
 });
 
 const risky = z.object({
   transactionId: z.uuid(),
+  workflowId: z.string(),
   userId: z.uuid(),
   accountId: z.uuid(),
   type: transactionType,
@@ -73,6 +93,16 @@ const risky = z.object({
   createdAt: time,
   heldAt: time.nullable(),
   reviewBy: time.nullable(),
+});
+
+export const transactionThresholds = z.object({
+  ruleSetVersion: z.string(),
+  factorAbove: z.number(),
+  highRiskAbove: z.number(),
+  reviewAbove: z.number(),
+  escalateAbove: z.number(),
+  stepUpAmountAbove: z.string(),
+  reviewWindowSeconds: z.number(),
 });
 
 export const transactionsDashboard = z.object({
@@ -97,15 +127,7 @@ export const transactionsDashboard = z.object({
   anomalies: z
     .array(z.object({ ruleId: z.string(), fired: count, share: z.number(), errors: count }))
     .describe('By rule: how often it fired in the last 24 hours, and its share of all transactions'),
-  thresholds: z.object({
-    ruleSetVersion: z.string(),
-    factorAbove: z.number(),
-    highRiskAbove: z.number(),
-    reviewAbove: z.number(),
-    escalateAbove: z.number(),
-    stepUpAmountAbove: z.string(),
-    reviewWindowSeconds: z.number(),
-  }),
+  thresholds: transactionThresholds,
 });
 
 const refusals = {

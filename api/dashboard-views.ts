@@ -9,6 +9,8 @@ import { explainReason } from '../domain/risk/explanation.ts';
 import type { Reason } from '../domain/risk/reasons.ts';
 import { scoreAsFraction } from '../domain/risk/score.ts';
 import { TRANSACTION_STATUSES, TRANSACTION_TYPES } from '../domain/transaction.ts';
+import type { GeoLookup } from '../platform/geo-port.ts';
+import { workflowIds } from '../workflows/contract.ts';
 import type { transactionsDashboard } from './dashboard-schema.ts';
 
 const explain = (reasons: readonly Reason[], currency: string) =>
@@ -18,9 +20,11 @@ const explain = (reasons: readonly Reason[], currency: string) =>
 export function attemptView(one: AttemptRow) {
   return {
     loginId: one.id,
+    workflowId: workflowIds.login(one.id),
     userId: one.user_id,
     subject: one.subject,
     status: one.status,
+    channel: one.channel,
     score: one.score === null ? null : scoreAsFraction(one.score),
     explanation: explain(one.reasons, ''),
     reasons: one.reasons as unknown as Record<string, unknown>[],
@@ -29,7 +33,19 @@ export function attemptView(one: AttemptRow) {
     ip: one.ip,
     network: one.network,
     userAgent: one.user_agent,
+    place: placeView(one.place),
     startedAt: iso(one.started_at),
+    finishedAt: isoOrNull(one.finished_at),
+  };
+}
+
+function placeView(lookup: GeoLookup | null) {
+  if (lookup === null || !('place' in lookup)) return null;
+  const { latitude, longitude, accuracyKm, country, region, flags } = lookup.place;
+  return {
+    ...{ latitude, longitude, country, flags: [...flags] },
+    accuracyKm: accuracyKm ?? null,
+    region: region ?? null,
   };
 }
 
@@ -42,6 +58,7 @@ export function networkView(one: { network: string | null; failures: number; whi
 export function riskyView(one: RiskyRow) {
   return {
     transactionId: one.id,
+    workflowId: workflowIds.transaction(one.id),
     userId: one.user_id,
     accountId: one.account_id,
     type: one.type,

@@ -10,12 +10,12 @@ import {
 import { openTransactions, riskyTransactions, transactionTally } from '../db/dashboard-transactions.ts';
 import { activeVersions, readDocument } from '../db/rule-sets.ts';
 import { iso, isoOrNull } from '../db/sql.ts';
-import { LOGIN_RULE_SET_V1 } from '../domain/risk/login-rule-set.ts';
-import { scoreAsFraction } from '../domain/risk/score.ts';
+import { workflowIds } from '../workflows/contract.ts';
 import { apiSecurityDashboard, authDashboard, dashboardQuery, transactionsDashboard } from './dashboard-schema.ts';
 import { attemptView, networkView, riskyView, statistics, withoutCauses } from './dashboard-views.ts';
 import type { ApiDeps } from './deps.ts';
 import { type Access, type Reply, type Route, type RouteContext, route } from './route.ts';
+import { loginThresholdsOf, transactionThresholdsOf } from './thresholds.ts';
 
 const BASE = '/api/admin/security/dashboard';
 const STAFF: Access = { kind: 'session', roles: ['reviewer', 'admin', 'auditor'], ownership: 'any' };
@@ -32,7 +32,6 @@ const LOCKED_LISTED = 100;
  */
 export function createDashboardRoutes(deps: ApiDeps, allRoutes: () => readonly Route[]): Route[] {
   const { config, db, telemetry } = deps;
-  const { thresholds, version } = LOGIN_RULE_SET_V1;
 
   async function auth({ query: { limit } }: Context): Promise<Reply> {
     const tx = db.fork();
@@ -55,23 +54,14 @@ export function createDashboardRoutes(deps: ApiDeps, allRoutes: () => readonly R
       },
       lockedAccounts: locked.map((one) => ({
         lockoutId: one.id,
+        workflowId: workflowIds.lockout(one.id),
         ...{ userId: one.user_id, subject: one.subject },
         startedAt: iso(one.started_at),
         lockedUntil: iso(one.locked_until),
         secondsLeft: one.seconds_left,
         unlockRequestedBy: one.unlock_requested_by,
       })),
-      thresholds: {
-        ruleSetVersion: version,
-        factorAbove: scoreAsFraction(thresholds.factorAbove),
-        additionalVerificationAbove: scoreAsFraction(thresholds.reviewAbove),
-        deniedAbove: scoreAsFraction(thresholds.escalateAbove),
-        lockout: {
-          failures: config.lockoutThreshold,
-          windowSeconds: config.lockoutWindow / 1000,
-          durationSeconds: config.lockoutDuration / 1000,
-        },
-      },
+      thresholds: loginThresholdsOf(config),
     };
     return { status: 200, body };
   }
@@ -92,15 +82,7 @@ export function createDashboardRoutes(deps: ApiDeps, allRoutes: () => readonly R
       flagged: flagged.map(riskyView),
       open: { held: open.held, nextDeadline: isoOrNull(open.next_deadline), steppingUp: open.stepping_up },
       ...statistics(tally),
-      thresholds: {
-        ruleSetVersion: live,
-        factorAbove: scoreAsFraction(rules.thresholds.factorAbove),
-        highRiskAbove: scoreAsFraction(rules.thresholds.highRiskAbove),
-        reviewAbove: scoreAsFraction(rules.thresholds.reviewAbove),
-        escalateAbove: scoreAsFraction(rules.thresholds.escalateAbove),
-        stepUpAmountAbove: config.stepUpAmount,
-        reviewWindowSeconds: config.quarantineReviewWindow / 1000,
-      },
+      thresholds: transactionThresholdsOf(config, live, rules),
     };
     return { status: 200, body };
   }

@@ -16,6 +16,7 @@ import {
   MAX_EVIDENCE_WINDOW_HOURS,
 } from '../domain/evidence.ts';
 import { uuidV7 } from '../security/uuid.ts';
+import { workflowIds } from '../workflows/contract.ts';
 import { follow } from './await-outcome.ts';
 import { decodeCursor, pageOf, pageQuery } from './cursor.ts';
 import type { ApiDeps } from './deps.ts';
@@ -44,6 +45,7 @@ const order = z.strictObject({
 const hex = z.string().regex(/^[0-9a-f]{64}$/);
 const evidenceSchema = z.object({
   bundleId: z.uuid(),
+  workflowId: z.string(),
   incidentId: z.uuid(),
   status: z.enum(EVIDENCE_STATUSES),
   windowHours: z.int(),
@@ -231,7 +233,13 @@ export function createEvidenceRoutes({ db, audit, gateway }: ApiDeps): Route[] {
 }
 
 function viewOf({ id, requestedAt, finishedAt, ...stored }: StoredEvidence): z.input<typeof evidenceSchema> {
-  return { bundleId: id, ...stored, requestedAt: iso(requestedAt), finishedAt: isoOrNull(finishedAt) };
+  return {
+    bundleId: id,
+    workflowId: workflowIds.incidentEvidence(id),
+    ...stored,
+    requestedAt: iso(requestedAt),
+    finishedAt: isoOrNull(finishedAt),
+  };
 }
 
 function unknownBundle(): DomainError {

@@ -3,6 +3,7 @@ import { lockIncident, resolveLockedIncident, takeUpLockedIncident } from '../db
 import { iso, isoOrNull, row, rows, type Tx } from '../db/sql.ts';
 import { DomainError } from '../domain/errors.ts';
 import { assertIncidentCanBecome, INCIDENT_STATUSES, type IncidentStatus } from '../domain/incident.ts';
+import { workflowIds } from '../workflows/contract.ts';
 import { decodeCursor, pageOf, pageQuery } from './cursor.ts';
 import type { ApiDeps } from './deps.ts';
 import { incidentSeverity, incidentStatus } from './enumerations.ts';
@@ -15,6 +16,7 @@ const BASE = '/api/admin/security/incidents';
 
 const summarySchema = z.object({
   incidentId: z.uuid(),
+  workflowId: z.string(),
   cause: z.string(),
   subject: z.object({ kind: z.string(), id: z.string() }),
   userId: z.uuid().nullable(),
@@ -194,6 +196,7 @@ const COLUMNS = `id, cause, subject_kind, subject_id, user_id, severity, status,
 function summaryOf(incident: IncidentRow): z.output<typeof summarySchema> {
   return {
     incidentId: incident.id,
+    workflowId: workflowIds.incident(incident.id),
     cause: incident.cause,
     subject: { kind: incident.subject_kind, id: incident.subject_id },
     userId: incident.user_id,

@@ -33,6 +33,7 @@ const keySchema = z.object({
 const secretSchema = z.object({ name: z.string(), since: z.iso.datetime(), ageDays: z.int() });
 const rotationSchema = z.object({
   rotationId: z.uuid(),
+  workflowId: z.string().nullable().describe('Null for a run at a terminal'),
   status: z.enum(['running', 'succeeded', 'failed', 'cancelled']),
   scope: z.enum(ROTATION_SCOPES),
   trigger: z.enum(['schedule', 'manual', 'cli']),
@@ -173,6 +174,7 @@ export function createKeyRoutes({ db, audit, gateway }: ApiDeps): Route[] {
 function view(rotation: KeyRotationRow): z.input<typeof rotationSchema> {
   return {
     rotationId: rotation.id,
+    workflowId: rotation.workflow_id,
     status: rotation.status,
     scope: rotation.scope,
     trigger: rotation.trigger,

@@ -10,6 +10,7 @@ import { activeRestriction, freeze, lockForFreeze, type Restriction } from '../d
 import { iso, isoOrNull, row, rows, type Tx } from '../db/sql.ts';
 import { DomainError } from '../domain/errors.ts';
 import { nextStep, RECOVERY_STEPS } from '../domain/restriction.ts';
+import { workflowIds } from '../workflows/contract.ts';
 import { awaitOutcome } from './await-outcome.ts';
 import type { ApiDeps } from './deps.ts';
 import { textInput } from './input.ts';
@@ -41,6 +42,7 @@ const stepSchema = z.object({
 });
 const restrictionSchema = z.object({
   restrictionId: z.uuid(),
+  workflowId: z.string(),
   userId: z.uuid(),
   origin: z.enum(['indicators', 'admin']),
   restrictedBy: z.uuid().nullable(),
@@ -131,6 +133,7 @@ export function createRestrictionRoutes(deps: ApiDeps): Route[] {
     );
     return {
       restrictionId: restriction.id,
+      workflowId: workflowIds.restriction(restriction.id),
       userId: restriction.userId,
       origin: restriction.origin,
       restrictedBy: restriction.restrictedBy,

@@ -4,6 +4,7 @@ import { displayExponent } from '../db/transactions.ts';
 import { formatAmount, formatQuantity } from '../domain/money.ts';
 import { explainReason } from '../domain/risk/explanation.ts';
 import { scoreAsFraction } from '../domain/risk/score.ts';
+import { workflowIds } from '../workflows/contract.ts';
 import { labelValue, transactionStatus, transactionType } from './enumerations.ts';
 import { nameSchemas } from './named-schemas.ts';
 
@@ -19,6 +20,7 @@ export const approvalSchema = z.object({ reviewerId: z.uuid(), reason: z.string(
 /** A held or decided transaction as the queue and the case show it. */
 export const reviewItemSchema = z.object({
   transactionId: z.uuid(),
+  workflowId: z.string(),
   userId: z.uuid(),
   accountId: z.uuid(),
   type: transactionType,
@@ -53,6 +55,7 @@ nameSchemas({ ReviewClaim: claimSchema, Approval: approvalSchema, ReviewItem: re
 export function reviewItemView(row: ReviewItemRow): z.output<typeof reviewItemSchema> {
   return {
     transactionId: row.id,
+    workflowId: workflowIds.transaction(row.id),
     userId: row.user_id,
     accountId: row.account_id,
     type: row.type,

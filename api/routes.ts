@@ -1,3 +1,5 @@
+import { createAccountActivityRoutes } from './account-activity.ts';
+import { createAccountDirectoryRoutes } from './account-directory.ts';
 import { createAccountRoutes } from './accounts.ts';
 import { createAppealRoutes } from './appeals.ts';
 import { createAuditCheckpointRoutes } from './audit-checkpoints.ts';
@@ -6,7 +8,9 @@ import { createAuditLogRoutes } from './audit-logs.ts';
 import { createAuditProofRoutes } from './audit-proofs.ts';
 import { createBacktestRoutes } from './backtests.ts';
 import { createBackupRoutes } from './backups.ts';
+import { createConsoleRoutes } from './console.ts';
 import { createDashboardRoutes } from './dashboard.ts';
+import { createOverviewRoutes } from './dashboard-overview.ts';
 import { createDecisionRoutes } from './decisions.ts';
 import type { ApiDeps } from './deps.ts';
 import { createDeviceRoutes } from './devices.ts';
@@ -52,6 +56,8 @@ import { createUserRoutes } from './users.ts';
 /** Every route of the API. What is not in this list does not exist, and what is in it states who may call it. */
 export function createRoutes(deps: ApiDeps): Route[] {
   const routes: Route[] = [
+    ...createAccountActivityRoutes(deps),
+    ...createAccountDirectoryRoutes(deps),
     ...createAccountRoutes(deps),
     ...createAppealRoutes(deps),
     ...createAuditCheckpointRoutes(deps),
@@ -60,6 +66,7 @@ export function createRoutes(deps: ApiDeps): Route[] {
     ...createAuditProofRoutes(deps),
     ...createBacktestRoutes(deps),
     ...createBackupRoutes(deps),
+    ...createConsoleRoutes(deps),
     ...createDashboardRoutes(deps, () => all),
     ...createDecisionRoutes(deps),
     ...createDeviceRoutes(deps),
@@ -75,6 +82,7 @@ export function createRoutes(deps: ApiDeps): Route[] {
     ...createLoginRoutes(deps),
     ...createMfaRoutes(deps),
     ...createOperationsRoutes(deps),
+    ...createOverviewRoutes(deps),
     ...createPasskeyRoutes(deps),
     ...createPasswordRoutes(deps),
     ...createPaymentRoutes(deps),

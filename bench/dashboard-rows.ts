@@ -13,10 +13,13 @@ export async function fillDashboard(client: pg.Client, rows: { transactions: num
   for (let from = 0; from < rows.logins; from += CHUNK) {
     await client.query(LOGINS, [from, Math.min(from + CHUNK, rows.logins) - 1, rows.logins, ACCOUNTS]);
   }
+  await client.query(SESSIONS, [Math.ceil(rows.logins / 2), ACCOUNTS]);
+  await client.query(DEVICES, [ACCOUNTS]);
   await client.query(LOCKOUTS);
+  await client.query(OLD_LOCKOUTS);
   await client.query(REFUSALS);
   await client.query(FACTORS);
-  for (const statement of REVIEWS) await client.query(statement);
+  for (const statement of [...REVIEWS, ...STATES]) await client.query(statement);
   await client.query('vacuum analyze');
 }
 
@@ -67,6 +70,31 @@ const LOGINS = `
     '{}', '\\x00', '192.0.2.1', (n % 200) || '.0.2.0/24', 'Mozilla/5.0', n % 5 <> 0, d.at, d.at, d.at, d.at
    from (select n, ${timeOf('n', '$3::int')} as at from generate_series($1::int, $2::int) n) d`;
 
+/** Of every second login a session of twelve hours; one in ten was ended. */
+const SESSIONS = `
+  insert into session (id, user_id, token_hash, scope, channel, created_at, last_seen_at, expires_at, revoked_at, revoked_reason)
+  select gen_random_uuid(), ${idOf('n % $2::int')}, sha256(convert_to('session' || n, 'UTF8')), 'full', 'bearer', d.at, d.at,
+    d.at + interval '12 hours', case when n % 10 = 0 then d.at end, case when n % 10 = 0 then 'logout' end
+   from (select n, ${timeOf('n', '$1::int')} as at from generate_series(0, $1::int - 1) n) d`;
+
+/** Two of everybody, one of them not seen for a month. */
+const DEVICES = `
+  insert into device (id, user_id, signature, components, last_seen_at)
+  select gen_random_uuid(), ${idOf('n % $1::int')}, '\\x00', '{"browser": "firefox", "plugins": []}',
+    clock_timestamp() - case when n < $1::int then interval '1 day' else interval '30 days' end
+   from generate_series(0, $1::int * 2 - 1) n`;
+
+/** Some people of each state, and what the log's verifications of a year leave. */
+const STATES = [
+  `with frozen as (update app_user set restricted_at = clock_timestamp() where email like '7%9@%' returning id)
+   insert into restriction (id, user_id, origin, reason) select gen_random_uuid(), id, 'indicators', 'bench' from frozen`,
+  `update app_user set disabled_at = clock_timestamp() where email like '8%9@%'`,
+  `update app_user set role = 'reviewer' where email like '55%5@%'`,
+  `insert into audit_verification (id, status, requested_at, finished_at, checked)
+   select gen_random_uuid(), 'valid', at, at, 1000000
+     from generate_series(clock_timestamp() - interval '1 year', clock_timestamp(), '1 hour') at`,
+];
+
 /** What reviews leave: a label of every second transaction, and of each that was held a verdict and its incident. */
 const REVIEWS = [
   `insert into transaction_label (transaction_id, label, source, reason)
@@ -82,10 +110,17 @@ const REVIEWS = [
    select id, 'incident:' || id || ':opened', 'opened', 'system' from opened`,
 ];
 
+/** Running ones of 2,000 addresses, one in twenty with an account, and what last year's left. */
 const LOCKOUTS = `
+  with subjects as (
+    select subject, row_number() over (order by subject) as n from login_subject limit 2000)
   insert into lockout (id, subject, user_id, started_at, locked_until)
-  select gen_random_uuid(), subject, null, clock_timestamp(), clock_timestamp() + interval '15 minutes'
-    from login_subject limit 2000`;
+  select gen_random_uuid(), subject, case when n % 20 = 0 then ${idOf('n')} end, clock_timestamp(),
+    clock_timestamp() + interval '15 minutes' from subjects`;
+const OLD_LOCKOUTS = `
+  insert into lockout (id, subject, started_at, locked_until, unlocked_at, unlocked_by)
+  select gen_random_uuid(), subject, at, at + interval '15 minutes', at + interval '15 minutes', 'timer'
+    from login_subject, generate_series(clock_timestamp() - interval '1 year', clock_timestamp() - interval '1 day', '60 days') at`;
 
 /** Every minute of the day, of 50 callers and each kind. */
 const REFUSALS = `

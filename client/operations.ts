@@ -1,10 +1,11 @@
 import type {
-  ApiSecurityDashboard, AuditEntryList, AuditSeverity, AuditVerification, AuditVerificationResult, AuthDashboard,
-  Backtest, BacktestList, Backup, BackupList, Checkpoint, CheckpointList, CheckpointPublication, ConsistencyProof,
-  CreatedUser, Decision, Device, DeviceFacts, DeviceList, EnrolledFactors, ErasedAuditIdentity, EvidenceBundle,
-  EvidenceBundleList, ExceededLimit, ExchangeRateImport, ExchangeRateList, Factor, FactorChallenge, FactorMethod,
-  Health, IncidentDetail, IncidentList, IncidentSeverity, InclusionProof, InstrumentList, IssuedSigningKey, Key,
-  KeyRotation, KeyRotationList, LabelSource, LabelValue, Me, OneTimePassword, Passkey, PasskeyAttestation,
+  Account, AccountDevice, AccountSession, AccountSummary, ApiSecurityDashboard, AuditEntryList, AuditSeverity,
+  AuditVerification, AuditVerificationResult, AuthDashboard, Backtest, BacktestList, Backup, BackupList, Checkpoint,
+  CheckpointList, CheckpointPublication, ConsistencyProof, Console, CreatedUser, Decision, Device, DeviceFacts,
+  DeviceList, EndedSessions, EnrolledFactors, ErasedAuditIdentity, EvidenceBundle, EvidenceBundleList, ExceededLimit,
+  ExchangeRateImport, ExchangeRateList, Factor, FactorChallenge, FactorMethod, Health, IncidentDetail, IncidentList,
+  IncidentSeverity, InclusionProof, InstrumentList, IssuedSigningKey, Key, KeyRotation, KeyRotationList, LabelSource,
+  LabelValue, Lockout, LoginAttempt, Me, OneTimePassword, OverviewDashboard, Passkey, PasskeyAttestation,
   PasskeyChallenge, PasskeyCreationOptions, PasskeyRequestOptions, PerformanceStats, Portfolio, PriceImport, Profile,
   RestoreDrill, RestoreDrillList, Restriction, RevealedAuditEntry, RevealedProfile, ReviewAssignment, ReviewCase,
   ReviewItemList, ReviewNote, Role, RulePrecision, RuleSetDetail, RuleSetDiff, RuleSetDocument, RuleSetFault,
@@ -70,12 +71,18 @@ export interface Operations {
   createUser: { input: { body: { email: string; fullName: string; role: "customer" | "reviewer" | "admin" | "auditor" } }; answers: { 201: CreatedUser } };
   /** What would change if this version took the place of another one */
   diffRuleSets: { input: { path: { version: string }; query?: { against?: string | undefined } }; answers: { 200: RuleSetDiff } };
+  /** End one session of an account */
+  endAccountSession: { input: { path: { user_id: string; session_id: string }; body: { reason: string } }; answers: { 200: EndedSessions } };
+  /** End all sessions of an account */
+  endAccountSessions: { input: { path: { user_id: string }; body: { reason: string } }; answers: { 200: EndedSessions } };
   /** Begin to enrol an authenticator app */
   enrolTotp: { input: {  }; answers: { 200: TotpEnrolment } };
   /** Make what the audit log holds sealed about somebody unreadable for ever; account and profile stay; needs a fresh factor */
   eraseAuditIdentity: { input: { path: { id: string }; body: { reason: string } }; answers: { 200: ErasedAuditIdentity } };
   /** Have a link mailed that sets a new password */
   forgotPassword: { input: { body: { email: string } }; answers: { 202: { status: "accepted" } } };
+  /** One account: state, factors, lock, restriction, what it has open */
+  getAccount: { input: { path: { user_id: string } }; answers: { 200: Account } };
   /** What the API refused: rate limits, authentications, signatures, tokens; and what is watched */
   getApiSecurityDashboard: { input: { query?: { limit?: number | undefined } }; answers: { 200: ApiSecurityDashboard } };
   /** The last published checkpoint of the log; with `Accept: text/plain` the signed note alone */
@@ -88,6 +95,8 @@ export interface Operations {
   getBacktest: { input: { path: { version: string; backtestId: string } }; answers: { 200: Backtest } };
   /** Progress or result of a backup */
   getBackup: { input: { path: { backupId: string } }; answers: { 200: Backup } };
+  /** Who looks, where links go, and the thresholds in force */
+  getConsole: { input: {  }; answers: { 200: Console } };
   /** The token that writes with a cookie carry as X-CSRF-Token */
   getCsrfToken: { input: {  }; answers: { 200: { csrfToken: string } } };
   /** Everything that a decision was made from, rule by rule */
@@ -108,6 +117,8 @@ export interface Operations {
   getMe: { input: {  }; answers: { 200: Me } };
   /** Which factors are enrolled */
   getMfa: { input: {  }; answers: { 200: EnrolledFactors } };
+  /** Live counts, risk over time, incidents, held value, the audit log, and what runs by the clock */
+  getOverviewDashboard: { input: { query?: { window?: "24h" | "7d" | "30d" | undefined } }; answers: { 200: OverviewDashboard } };
   /** What the owner of a deposit needs to pay it at the payment provider; kept nowhere, asked each time */
   getPayment: { input: { path: { transactionId: string } }; answers: { 200: { provider: "stripe"; paymentId: string; state: "open" | "processing" | "succeeded" | "canceled"; clientSecret: string | null } } };
   /** Latencies by route, event loop, memory, database pool, unexpected errors */
@@ -152,6 +163,14 @@ export interface Operations {
   issueSigningKey: { input: {  }; answers: { 201: IssuedSigningKey } };
   /** Says what a transaction turned out to be; the latest label counts, those before stay on record */
   labelTransaction: { input: { path: { transactionId: string }; body: { label: LabelValue; reason: string; source?: "staff" | "customer" | "chargeback" | undefined } }; answers: { 201: { transactionId: string; label: LabelValue; source: LabelSource; labelledBy: string | null; reason: string; knownAt: string } } };
+  /** The devices of an account, seen last first */
+  listAccountDevices: { input: { path: { user_id: string }; query?: { limit?: number | undefined; cursor?: string | undefined } }; answers: { 200: { items: AccountDevice[]; nextCursor: string | null } } };
+  /** The logins of an account, however they ended, newest first */
+  listAccountLogins: { input: { path: { user_id: string }; query?: { limit?: number | undefined; cursor?: string | undefined } }; answers: { 200: { items: LoginAttempt[]; nextCursor: string | null } } };
+  /** The open sessions of an account, newest first */
+  listAccountSessions: { input: { path: { user_id: string }; query?: { limit?: number | undefined; cursor?: string | undefined } }; answers: { 200: { items: AccountSession[]; nextCursor: string | null } } };
+  /** Accounts by address, role and state, newest first; personal data masked for reviewers */
+  listAccounts: { input: { query?: { email?: string | undefined; role?: "customer" | "reviewer" | "admin" | "auditor" | "importer" | undefined; state?: "locked" | "restricted" | "disabled" | undefined; limit?: number | undefined; cursor?: string | undefined } }; answers: { 200: { items: AccountSummary[]; nextCursor: string | null } } };
   /** Published checkpoints of the log, the newest first */
   listAuditCheckpoints: { input: { query?: { limit?: number | undefined; cursor?: string | undefined } }; answers: { 200: CheckpointList } };
   /** Entries of the audit log, newest first; the call itself becomes an entry */
@@ -174,6 +193,8 @@ export interface Operations {
   listKeyRotations: { input: { query?: { limit?: number | undefined; cursor?: string | undefined } }; answers: { 200: KeyRotationList } };
   /** Generations of every key, and the age of secrets that only outsiders can change */
   listKeys: { input: {  }; answers: { 200: { keys: Key[]; secrets: SecretAge[] } } };
+  /** Who is locked out now and for how long, those first that are locked longest from now */
+  listLockouts: { input: { query?: { limit?: number | undefined; cursor?: string | undefined } }; answers: { 200: { items: Lockout[]; nextCursor: string | null } } };
   /** The passkeys of the account */
   listPasskeys: { input: {  }; answers: { 200: { passkeys: Passkey[] } } };
   /** Restore drills, newest first */

@@ -1,5 +1,6 @@
 import type { LoginStatus } from '../domain/login.ts';
 import type { Reason } from '../domain/risk/reasons.ts';
+import type { GeoLookup } from '../platform/geo-port.ts';
 import { rows, type Tx } from './sql.ts';
 
 /** Failures looked at, the latest first: however hard an attack, the dashboard costs the same. */
@@ -18,18 +19,17 @@ export interface AttemptRow {
   ip: string | null;
   network: string | null;
   user_agent: string | null;
+  place: GeoLookup | null;
   started_at: string;
+  finished_at: string | null;
 }
+
+export const ATTEMPT_COLUMNS = `id, user_id, encode(subject, 'hex') as subject, status, score, rule_set_version, reasons,
+  device_finding, channel, host(ip) as ip, network, user_agent, place, started_at, finished_at`;
 
 /** The latest logins of everybody, however they ended. */
 export function recentAttempts(tx: Tx, limit: number): Promise<AttemptRow[]> {
-  return rows<AttemptRow>(
-    tx,
-    `select id, user_id, encode(subject, 'hex') as subject, status, score, rule_set_version, reasons, device_finding,
-            channel, host(ip) as ip, network, user_agent, started_at
-       from login order by started_at desc limit $1`,
-    [limit],
-  );
+  return rows<AttemptRow>(tx, `select ${ATTEMPT_COLUMNS} from login order by started_at desc limit $1`, [limit]);
 }
 
 /** Selects the failures of the last 24 hours from an index that holds nothing else; `now()` is stable, so it bounds the scan. */

@@ -80,6 +80,8 @@ export const applicationGrants: Readonly<Record<string, string>> = {
   rate_limit: 'select, insert, update, delete',
   front_door_event: 'select, insert, update',
   transaction_tally: 'select, insert, update',
+  login_tally: 'select, insert, update',
+  schedule_run: 'select, insert, update',
   error_report: 'select, insert, update',
   http_minute: 'select, insert, update, delete',
   feature_report: 'select, insert, update, delete',

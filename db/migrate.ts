@@ -27,6 +27,7 @@ import { SubjectKey } from './migrations/0023-subject-key.ts';
 import { AuditArchive } from './migrations/0024-audit-archive.ts';
 import { AuditVerificationScope } from './migrations/0025-audit-verification-scope.ts';
 import { EvidenceBundle } from './migrations/0026-evidence-bundle.ts';
+import { Console } from './migrations/0027-console.ts';
 import { run } from './sql.ts';
 
 const migrations = [
@@ -56,6 +57,7 @@ const migrations = [
   AuditArchive,
   AuditVerificationScope,
   EvidenceBundle,
+  Console,
 ].map((migration) => ({
   name: new migration(undefined as never, undefined as never).name ?? migration.name,
   class: migration,

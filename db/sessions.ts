@@ -19,7 +19,10 @@ export interface Revocation {
     | 'mfa_reset'
     | 'device_revoked'
     | 'restricted'
-    | 'abandoned';
+    | 'abandoned'
+    | 'ended_by_admin';
+  /** What a person gave as the reason, for the audit log. */
+  statedReason?: string;
   actor: AuditEvent['actor'];
   ip?: string | null;
   userAgent?: string | null;
@@ -45,7 +48,11 @@ export async function revokeSessions(tx: Tx, audit: AuditLog, given: Revocation)
     ip: given.ip ?? null,
     userAgent: given.userAgent ?? null,
     requestId: given.requestId ?? null,
-    details: { sessions: ended.map(({ id }) => id).sort(), reason: given.reason },
+    details: {
+      sessions: ended.map(({ id }) => id).sort(),
+      reason: given.reason,
+      ...(given.statedReason === undefined ? {} : { statedReason: given.statedReason }),
+    },
   });
   return ended.length;
 }

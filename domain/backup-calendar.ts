@@ -36,7 +36,7 @@ export function daysWithoutHour(timeZone: string, hour: number, from: number, ye
 }
 
 /** Reads a zone's offset from UTC, in milliseconds, at an instant. */
-function offsetReader(timeZone: string): (at: number) => number {
+export function offsetReader(timeZone: string): (at: number) => number {
   const formatter = new Intl.DateTimeFormat('en-US', {
     timeZone,
     hourCycle: 'h23',

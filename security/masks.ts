@@ -24,3 +24,17 @@ export function maskTaxId(taxId: string): string {
 function digitsOf(value: string): string {
   return value.replaceAll(/\D/g, '');
 }
+
+/** An e-mail address: `p***@example.com`. A local part of one character is hidden whole, and so is what is no address. */
+export function maskEmail(address: string): string {
+  const at = address.lastIndexOf('@');
+  if (at < 1) return ALL_HIDDEN;
+  const [first = ''] = address;
+  return `${at < 2 ? '' : first}***${address.slice(at)}`;
+}
+
+/** A name: the first letter of each word, `T*** P***`. */
+export function maskName(name: string): string {
+  const words = name.split(/\s+/).filter((word) => word !== '');
+  return words.length === 0 ? ALL_HIDDEN : words.map((word) => `${[...word][0]}***`).join(' ');
+}

@@ -7,6 +7,7 @@ import {
 } from '@temporalio/client';
 import type { Duration } from '@temporalio/common';
 import { daysWithoutHour } from '../domain/backup-calendar.ts';
+import { BACKUP_HOUR, CLEAN_UP_HOUR, DRILL_HOUR, ROTATION_HOUR, type ScheduleName } from '../domain/schedule.ts';
 import {
   type AuditCheckpointInput,
   type AuditVerificationInput,
@@ -26,12 +27,6 @@ export interface ScheduleSettings {
   backupTimeZone?: string;
 }
 
-const BACKUP_HOUR = 2;
-/** After the backup, and an hour that no time zone skips on a Sunday. */
-const DRILL_HOUR = 5;
-/** On the first of the month, after the backup. */
-const ROTATION_HOUR = 3;
-const CLEAN_UP_HOUR = 4;
 /** Devices that nobody signed in from for that long are forgotten. */
 const DEVICE_UNSEEN_DAYS = 90;
 /** How far ahead skipped hours are written down; every boot of a worker writes them anew. */
@@ -58,10 +53,10 @@ export function nightly(timeZone: string, hour: number, now = Date.now()): Sched
   };
 }
 
-/** What runs by the clock. Overlap is skipped everywhere: a slow run must not pile up behind itself. */
+/** What runs by the clock, at the times of `recurrences` (domain/schedule.ts). Overlap is skipped everywhere: a slow run must not pile up behind itself. */
 function schedulesOf({ prefix, queues, backupTimeZone: timezone = 'UTC' }: ScheduleSettings): ScheduleOptions[] {
   const scheduled = (
-    name: string,
+    name: ScheduleName,
     workflowType: string,
     spec: ScheduleSpec,
     catchupWindow: Duration,
@@ -79,7 +74,7 @@ function schedulesOf({ prefix, queues, backupTimeZone: timezone = 'UTC' }: Sched
     policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow },
   });
   const every = (
-    name: string,
+    name: ScheduleName,
     workflowType: string,
     interval: '1 minute' | '5 minutes' | '1 hour',
     args: unknown[] = [],

@@ -5,6 +5,74 @@ import type { FactorMethod, LimitGroup, LimitWindow, PasskeyRequestOptions, Role
  * `npx vitest run --project servers test/client/operations.test.ts -u` writes it anew.
  */
 
+export interface Account {
+  userId: string;
+  accountId: string | null;
+  email: string;
+  fullName: string;
+  role: "customer" | "reviewer" | "admin" | "auditor" | "importer";
+  tier: "basic" | "standard" | "premium";
+  disabled: boolean;
+  restricted: boolean;
+  lockout: { lockoutId: string; workflowId: string; lockedUntil: string; secondsLeft: number; unlockRequestedBy: string | null } | null;
+  openSessions: number;
+  lastLogin: { at: string; status: "pending" | "step_up_required" | "enrolment_required" | "authenticated" | "invalid_credentials" | "locked" | "denied" | "restricted" | "expired" | "abandoned" } | null;
+  createdAt: string;
+  restriction: { restrictionId: string; workflowId: string; since: string } | null;
+  timeZone: string | null;
+  emailConfirmedAt: string | null;
+  passwordChangedAt: string | null;
+  passwordChangeRequired: boolean;
+  disabledAt: string | null;
+  factors: ("totp" | "email_code" | "recovery_code" | "security_questions" | "webauthn")[];
+  devices: number;
+  signingKeys: number;
+  heldTransactions: number;
+  unresolvedIncidents: number;
+}
+
+export interface AccountDevice {
+  deviceId: string;
+  components: { browser: string; os: string; resolution: string; timezone: string; platform: string; plugins: string[] };
+  trusted: boolean;
+  trustedAt: string | null;
+  firstSeenAt: string;
+  lastSeenAt: string;
+  openSessions: number;
+}
+
+export interface AccountLock { lockoutId: string; workflowId: string; lockedUntil: string; secondsLeft: number }
+
+export interface AccountSession {
+  sessionId: string;
+  channel: "cookie" | "bearer";
+  scope: "full" | "password_change";
+  ip: string | null;
+  userAgent: string | null;
+  deviceId: string | null;
+  loginId: string | null;
+  workflowId: string | null;
+  createdAt: string;
+  lastSeenAt: string;
+  factorAt: string | null;
+  expiresAt: string;
+}
+
+export interface AccountSummary {
+  userId: string;
+  accountId: string | null;
+  email: string;
+  fullName: string;
+  role: "customer" | "reviewer" | "admin" | "auditor" | "importer";
+  tier: "basic" | "standard" | "premium";
+  disabled: boolean;
+  restricted: boolean;
+  lockout: AccountLock | null;
+  openSessions: number;
+  lastLogin: { at: string; status: "pending" | "step_up_required" | "enrolment_required" | "authenticated" | "invalid_credentials" | "locked" | "denied" | "restricted" | "expired" | "abandoned" } | null;
+  createdAt: string;
+}
+
 export interface CreatedUser {
   userId: string;
   email: string;
@@ -42,6 +110,8 @@ export interface DeviceFacts {
 }
 
 export interface DeviceList { items: Device[]; nextCursor: string | null }
+
+export interface EndedSessions { userId: string; ended: number }
 
 export interface EnrolledFactors {
   totp: { enrolled: boolean; confirmedAt: string | null };
@@ -109,6 +179,7 @@ export interface Profile {
 
 export interface Restriction {
   restrictionId: string;
+  workflowId: string;
   userId: string;
   origin: "indicators" | "admin";
   restrictedBy: string | null;

@@ -38,6 +38,7 @@ export interface AuditVerification {
   firstInvalidSeq?: number | undefined;
   reason?: string | undefined;
   verificationId: string;
+  workflowId: string | null;
   status: "requested" | "running" | "valid" | "invalid" | "cancelled" | "failed";
   total: number | null;
   requestedBy: string | null;
@@ -59,6 +60,7 @@ export interface AuditVerificationResult {
 
 export interface Backup {
   backupId: string;
+  workflowId: string | null;
   status: "running" | "succeeded" | "failed" | "cancelled";
   trigger: "schedule" | "boot" | "manual" | "cli";
   requestedBy: string | null;
@@ -135,6 +137,7 @@ export interface Key {
 
 export interface KeyRotation {
   rotationId: string;
+  workflowId: string | null;
   status: "running" | "succeeded" | "failed" | "cancelled";
   scope: "all" | "field" | "session";
   trigger: "schedule" | "manual" | "cli";
@@ -191,6 +194,7 @@ export interface RecordedCheckpoint {
 export interface RestoreDrill {
   drillId: string;
   backupId: string | null;
+  workflowId: string | null;
   status: "running" | "succeeded" | "failed" | "cancelled";
   trigger: "schedule" | "boot" | "manual" | "cli";
   requestedBy: string | null;

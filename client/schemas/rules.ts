@@ -7,6 +7,7 @@ import type { TransactionAction } from './general.ts';
 
 export interface Backtest {
   backtestId: string;
+  workflowId: string;
   version: string;
   sha256: string;
   from: string;

@@ -1,4 +1,4 @@
-import type { LabelSource, LabelValue, Role, TransactionStatus, TransactionType } from './general.ts';
+import type { LabelSource, LabelValue, LoginAttempt, Role, TransactionStatus, TransactionType } from './general.ts';
 
 /**
  * The API's objects by name: made from the API's OpenAPI document by test/client/operations.test.ts, which holds this file against it.
@@ -27,6 +27,7 @@ export interface AuthDashboard {
 
 export interface EvidenceBundle {
   bundleId: string;
+  workflowId: string;
   incidentId: string;
   status: "requested" | "running" | "ready" | "failed" | "cancelled";
   windowHours: number;
@@ -41,6 +42,7 @@ export interface EvidenceBundleList { items: EvidenceBundle[]; nextCursor: strin
 
 export interface Incident {
   incidentId: string;
+  workflowId: string;
   cause: string;
   subject: { kind: string; id: string };
   userId: string | null;
@@ -57,6 +59,7 @@ export interface Incident {
 
 export interface IncidentDetail {
   incidentId: string;
+  workflowId: string;
   cause: string;
   subject: { kind: string; id: string };
   userId: string | null;
@@ -82,28 +85,13 @@ export type IncidentStatus = "open" | "investigating" | "resolved";
 
 export interface LockedAccount {
   lockoutId: string;
+  workflowId: string;
   userId: string | null;
   subject: string;
   startedAt: string;
   lockedUntil: string;
   secondsLeft: number;
   unlockRequestedBy: string | null;
-}
-
-export interface LoginAttempt {
-  loginId: string;
-  userId: string | null;
-  subject: string;
-  status: "pending" | "step_up_required" | "enrolment_required" | "authenticated" | "invalid_credentials" | "locked" | "denied" | "restricted" | "expired" | "abandoned";
-  score: number | null;
-  explanation: string[];
-  reasons: Record<string, unknown>[];
-  ruleSetVersion: string | null;
-  deviceFinding: string | null;
-  ip: string | null;
-  network: string | null;
-  userAgent: string | null;
-  startedAt: string;
 }
 
 export interface MonitoredEndpoint {
@@ -115,6 +103,16 @@ export interface MonitoredEndpoint {
   calls: number;
   clientErrors: number;
   serverErrors: number;
+}
+
+export interface OverviewDashboard {
+  generatedAt: string;
+  live: { sessions: { open: number; more: boolean }; accounts: { locked: number; restricted: number }; logins: { lastHour: { from: string; total: number; byOutcome: { authenticated: number; invalid_credentials: number; locked: number; denied: number; restricted: number; expired: number; abandoned: number } }; last24Hours: { from: string; total: number; byOutcome: { authenticated: number; invalid_credentials: number; locked: number; denied: number; restricted: number; expired: number; abandoned: number } } }; transactions: { lastHour: { from: string; total: number; byOutcome: { settled: number; step_up_required: number; quarantined: number; payment_required: number; rejected: number } }; last24Hours: { from: string; total: number; byOutcome: { settled: number; step_up_required: number; quarantined: number; payment_required: number; rejected: number } } } };
+  risk: { window: "24h" | "7d" | "30d"; bucketSeconds: number; highRiskAbove: number; transactions: RiskBucket[]; logins: RiskBucket[] };
+  incidents: { unresolved: number; bySeverity: { low: { open: number; investigating: number }; medium: { open: number; investigating: number }; high: { open: number; investigating: number }; critical: { open: number; investigating: number } } };
+  held: { count: number; value: string; currency: string; withoutValue: number; nextDeadline: string | null };
+  audit: { sealer: { unsealed: number; oldestUnsealedMs: number; lastSeq: number | null; lastSealedAt: string | null }; verification: { verificationId: string; valid: boolean; mode: "full" | "incremental" | "range"; checked: number; firstInvalidSeq: number | null; reason: string | null; requestedBy: string | null; finishedAt: string } | null; verificationRunning: boolean; checkpoint: { name: string; fork: number; size: number; time: string; recordedAt: string; witness: "none" | "cosigned" | "refused" | "unreachable" | "invalid"; failedPlaces: string[] } | null };
+  schedules: ScheduleState[];
 }
 
 export interface PastTransaction {
@@ -136,6 +134,7 @@ export interface ReviewAssignment { transactionId: string; claim: ReviewClaim | 
 
 export interface ReviewCase {
   transactionId: string;
+  workflowId: string;
   userId: string;
   accountId: string;
   type: TransactionType;
@@ -176,6 +175,7 @@ export interface ReviewClaim { reviewerId: string; claimedAt: string; expiresAt:
 
 export interface ReviewItem {
   transactionId: string;
+  workflowId: string;
   userId: string;
   accountId: string;
   type: TransactionType;
@@ -219,8 +219,17 @@ export interface ReviewVerdict {
   at: string;
 }
 
+export interface RiskBucket {
+  at: string;
+  count: number;
+  average: number | null;
+  maximum: number | null;
+  highRisk: number;
+}
+
 export interface RiskyTransaction {
   transactionId: string;
+  workflowId: string;
   userId: string;
   accountId: string;
   type: TransactionType;
@@ -236,6 +245,14 @@ export interface RiskyTransaction {
   createdAt: string;
   heldAt: string | null;
   reviewBy: string | null;
+}
+
+export interface ScheduleState {
+  schedule: "reconcile" | "nonces" | "alerts" | "breaker" | "audit-verification" | "audit-checkpoint" | "population" | "device-clean-up" | "backup" | "key-rotation" | "restore-drill";
+  lastRun: { startedAt: string; finishedAt: string | null; outcome: "running" | "succeeded" | "failed" | "cancelled"; reason: string | null; workflowId: string | null } | null;
+  lastSucceededAt: string | null;
+  nextRunAt: string;
+  late: boolean;
 }
 
 export interface TransactionLabel {

@@ -54,6 +54,8 @@ const has = (route: Route, condition: Rule['conditions'][number]) => ruleOf(rout
 /** Who gets past the door still has to bring these, or is told that the body is wrong before anything is looked up. */
 const BODIES: Readonly<Record<string, object>> = {
   'POST /api/admin/security/accounts/{user_id}/unlock': { reason: 'asked by telephone' },
+  'POST /api/admin/security/accounts/{user_id}/sessions/end': { reason: 'asked by telephone' },
+  'POST /api/admin/security/accounts/{user_id}/sessions/{session_id}/end': { reason: 'asked by telephone' },
   'POST /api/admin/security/accounts/{user_id}/restrict': { reason: 'asked by telephone' },
   'POST /api/admin/security/accounts/{user_id}/restore': { step: 'restored' },
   'POST /api/admin/security/incidents/{incidentId}/resolve': { resolution: 'a false alarm' },

@@ -1,8 +1,24 @@
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { fillDashboard } from '../../bench/dashboard-rows.ts';
+import {
+  type AccountFilter,
+  accountDevices,
+  accountLogins,
+  accountSessions,
+  listAccounts,
+  readAccount,
+  runningLockouts,
+} from '../../db/account-directory.ts';
 import { failedFactors, latestRefusals, refusalsOf } from '../../db/dashboard-api-security.ts';
 import { failedLoginsByNetwork, failedLoginsByUser, lockedAccounts, recentAttempts } from '../../db/dashboard-auth.ts';
+import {
+  lastVerification,
+  liveCounts,
+  recentOutcomes,
+  riskOverTime,
+  unresolvedIncidents,
+} from '../../db/dashboard-overview.ts';
 import { openTransactions, riskyTransactions, transactionTally } from '../../db/dashboard-transactions.ts';
 import { liveEventsSince, nowMicros } from '../../db/live-events.ts';
 import { accountHistory, caseTimeline } from '../../db/review-case.ts';
@@ -25,7 +41,10 @@ beforeAll(async () => {
 afterAll(() => database?.close());
 
 const NOBODY = '00000000-0000-7000-8000-000000000001';
+const PAGE = { limit: 51, after: null };
+const MONTH = () => ({ windowMs: 30 * 86_400_000, bucketMs: 43_200_000, now: Date.now() });
 const NEXT = {
+  time: { at: '2026-01-01T00:00:00Z', id: NOBODY },
   deadline: { value: '2026-01-01T00:00:00Z', id: NOBODY },
   score: { value: '90', id: NOBODY },
   amount: { value: '1000', id: NOBODY },
@@ -34,6 +53,9 @@ const lastHour = () => ({
   from: new Date(Date.now() - 3_600_000).toISOString(),
   to: new Date().toISOString(),
 });
+
+const accounts = (tx: Tx, filter: AccountFilter = {}, after: { at: string; id: string } | null = null) =>
+  listAccounts(tx, filter, { limit: 51, after });
 
 function queue(
   tx: Tx,
@@ -67,6 +89,24 @@ const STATEMENTS: [string, (tx: Tx) => Promise<unknown>][] = [
   ['the past of an account', (tx) => accountHistory(tx, { accountId: NOBODY, transactionId: NOBODY })],
   ['the timeline of a transaction', (tx) => caseTimeline(tx, NOBODY)],
   ['precision of rules in an hour', (tx) => rulePrecision(tx, lastHour())],
+  ['live counts', (tx) => liveCounts(tx, 'USD')],
+  ['logins by outcome', (tx) => recentOutcomes(tx, 'login')],
+  ['risk of logins', (tx) => riskOverTime(tx, 'login', MONTH())],
+  ['risk of transactions', (tx) => riskOverTime(tx, 'transaction', MONTH())],
+  ['unresolved incidents', (tx) => unresolvedIncidents(tx)],
+  ['last verification', (tx) => lastVerification(tx)],
+  ['accounts', (tx) => accounts(tx)],
+  ['accounts, the next page', (tx) => accounts(tx, {}, NEXT.time)],
+  ['accounts by address', (tx) => accounts(tx, { email: { startsWith: '999' } })],
+  ['locked accounts of the list', (tx) => accounts(tx, { state: 'locked' })],
+  ['restricted accounts', (tx) => accounts(tx, { state: 'restricted' })],
+  ['disabled accounts', (tx) => accounts(tx, { state: 'disabled' })],
+  ['reviewers', (tx) => accounts(tx, { role: 'reviewer' })],
+  ['one account', (tx) => readAccount(tx, NOBODY)],
+  ['sessions of an account', (tx) => accountSessions(tx, NOBODY, PAGE)],
+  ['devices of an account', (tx) => accountDevices(tx, NOBODY, PAGE)],
+  ['logins of an account', (tx) => accountLogins(tx, NOBODY, PAGE)],
+  ['lockouts', (tx) => runningLockouts(tx, PAGE)],
   ['live events', async (tx) => liveEventsSince(tx, (await nowMicros(tx)) - 60_000_000, 500)],
 ];
 
@@ -75,7 +115,8 @@ async function tableScans(tx: Tx): Promise<Record<string, number>> {
   const found = await rows<{ name: string; scans: string }>(
     tx,
     `select relname as name, seq_scan as scans from pg_stat_xact_user_tables
-      where relname in ('transaction', 'transaction_label', 'review_verdict', 'review_note', 'incident', 'login', 'lockout', 'front_door_event', 'factor_attempt')`,
+      where relname in ('transaction', 'transaction_label', 'review_verdict', 'review_note', 'incident', 'login', 'lockout', 'front_door_event', 'factor_attempt',
+                       'app_user', 'session', 'device', 'audit_verification')`,
   );
   return Object.fromEntries(found.map(({ name, scans }) => [name, Number(scans)]));
 }
@@ -87,6 +128,32 @@ test.each(STATEMENTS)('%s: reads no table from end to end', async (_, statement)
     const after = await tableScans(tx);
     expect(Object.keys(after).filter((name) => (after[name] ?? 0) > (before[name] ?? 0))).toEqual([]);
   });
+});
+
+test('scores over time say what reading the rows would', async () => {
+  const now = Date.now();
+  for (const [story, table, at] of [
+    ['transaction', 'transaction', 'created_at'],
+    ['login', 'login', 'started_at'],
+  ] as const) {
+    const buckets = await riskOverTime(database.db.fork(), story, {
+      windowMs: 25 * 3_600_000,
+      bucketMs: 1_800_000,
+      now,
+    });
+    const counted = await oneRow<Record<string, string>>(
+      database.db.fork(),
+      `select count(score) as scored, sum(score) as sum, max(score) as max, count(*) filter (where score > 60) as high
+         from ${table} where ${at} >= $1::timestamptz`,
+      [buckets[0]?.at],
+    );
+    const total = (of: (one: (typeof buckets)[number]) => number) => buckets.reduce((sum, one) => sum + of(one), 0);
+    expect(String(total(({ scored }) => scored)), story).toBe(counted.scored);
+    expect(String(total(({ scoreSum }) => scoreSum)), story).toBe(counted.sum);
+    expect(String(total(({ highRisk }) => highRisk)), story).toBe(counted.high);
+    expect(Math.max(...buckets.map(({ scoreMax }) => scoreMax)), story).toBe(Number(counted.max));
+    expect(buckets.filter(({ scored }) => scored > 0).length).toBeGreaterThan(40);
+  }
 });
 
 test('the tally of a day is small, and says what counting the rows would', async () => {

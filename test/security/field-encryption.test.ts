@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { decryptField, encryptField, FieldDecryptionError, fieldKeyId } from '../../security/field-encryption.ts';
 import type { Keyring } from '../../security/keyring.ts';
-import { maskAccount, maskSsn, maskTaxId } from '../../security/masks.ts';
+import { maskAccount, maskEmail, maskName, maskSsn, maskTaxId } from '../../security/masks.ts';
 import { keyringFor } from './keyring-fixture.ts';
 
 const place = { table: 'profile', column: 'ssn', rowId: '018f2f6e-0000-7000-8000-000000000001' };
@@ -131,6 +131,12 @@ describe('[F10] masks', () => {
     [maskAccount, 'DE89 3704 0044 0532 0130 00', '****3000'],
     [maskAccount, '6789', '****'],
     [maskTaxId, '12-3456789', 'XX-XXX6789'],
+    [maskEmail, 'paula@example.com', 'p***@example.com'],
+    [maskEmail, 'p@example.com', '***@example.com'],
+    [maskEmail, 'no address', '****'],
+    [maskEmail, '@example.com', '****'],
+    [maskName, 'Paula van Example', 'P*** v*** E***'],
+    [maskName, ' ', '****'],
     [maskTaxId, '912-70-6789', 'XXX-XX-6789'],
     [maskTaxId, '91-2706789', 'XX-XXX6789'],
     [maskTaxId, '6789', '****'],

@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { lastScheduleRuns } from '../../db/schedule-runs.ts';
 import { row } from '../../db/sql.ts';
+import { nextRun, recurrences, SCHEDULE_NAMES } from '../../domain/schedule.ts';
 import { ensureSchedules } from '../../workers/schedules.ts';
 import { taskQueues } from '../../workflows/contract.ts';
 import { eventually } from '../helpers/eventually.ts';
@@ -25,6 +27,39 @@ test('a worker that boots creates the schedules, and reconcile runs by them', as
   );
   expect(await stack.temporal.workflow.getHandle(workflowId).result()).toMatchObject({ failed: 0 });
 });
+
+test('Temporal and the dashboard agree on when each schedule runs next', async () => {
+  const plan = recurrences(stack.config.backupTimeZone);
+  for (const name of SCHEDULE_NAMES) {
+    const { info } = await scheduleOf(name).describe();
+    const [first = new Date(0), ...more] = info.nextActionTimes;
+    expect(more.length, name).toBeGreaterThan(3);
+    let at = first.getTime();
+    for (const time of more) {
+      at = nextRun(plan[name], at);
+      expect(new Date(at).toISOString(), name).toBe(time.toISOString());
+    }
+    expect(nextRun(plan[name], first.getTime() - 1), name).toBe(first.getTime());
+  }
+});
+
+test.each(['reconcile', 'nonces', 'alerts', 'breaker', 'population', 'device-clean-up', 'audit-checkpoint'] as const)(
+  '%s leaves word of its last run',
+  async (name) => {
+    const before = Date.now();
+    await scheduleOf(name).trigger();
+    const run = await eventually(
+      async () => {
+        const found = (await lastScheduleRuns(stack.db.fork())).get(name);
+        return found !== undefined && Date.parse(found.finishedAt ?? '') >= before ? found : undefined;
+      },
+      { what: `the run of ${name}` },
+    );
+    expect(run).toMatchObject({ outcome: 'succeeded', reason: null });
+    expect(run.workflowId).toContain(`${stack.config.taskQueuePrefix}-${name}`);
+    expect(run.succeededAt).toBe(run.finishedAt);
+  },
+);
 
 test('booting again changes nothing, keeps a pause, and brings an altered schedule back', async () => {
   const settings = { prefix: stack.config.taskQueuePrefix, queues: taskQueues(stack.config.taskQueuePrefix) };
