@@ -32,6 +32,28 @@ describe('sessions', () => {
     expect(token.body.csrfToken).toBe(csrf);
   });
 
+  it('say whose they are and what they may do; the token for writes only to a browser', async () => {
+    const { person, cookie, csrf } = await browser();
+    const mine = await stack.api.get('/api/auth/me', { headers: { Cookie: cookie } });
+    expect(mine.body).toEqual({
+      userId: expect.any(String),
+      email: person.email,
+      fullName: 'Test Person',
+      role: 'customer',
+      sessionId: expect.any(String),
+      scope: 'full',
+      channel: 'cookie',
+      factorAt: null,
+      csrfToken: csrf,
+    });
+    const reviewer = await stack.people.signedIn('reviewer');
+    const theirs = await stack.api.get('/api/auth/me', { token: reviewer.token });
+    expect(theirs.body).toMatchObject({ userId: reviewer.userId, role: 'reviewer', channel: 'bearer' });
+    expect(theirs.body.factorAt).not.toBeNull();
+    expect(theirs.body).not.toHaveProperty('csrfToken');
+    expect(await stack.api.get('/api/auth/me')).toMatchObject({ status: 401, body: { code: 'session_required' } });
+  });
+
   it('of other clients are a token, and no cookie', async () => {
     const person = await stack.people.register();
     const answer = await stack.people.login(person);

@@ -236,8 +236,13 @@ describe('live events', () => {
     const proxy = await startTcpProxy('127.0.0.1', Number(new URL(stack.url).port));
     const stop = new AbortController();
     const seen: LiveEvent[] = [];
+    const breaks: number[] = [];
     const following = (async () => {
-      const options = { origin: `http://127.0.0.1:${proxy.port}`, session: { token: reviewer.token } };
+      const options = {
+        origin: `http://127.0.0.1:${proxy.port}`,
+        session: { token: reviewer.token },
+        onBreak: () => breaks.push(seen.length),
+      };
       for await (const event of followEvents({ ...options, signal: stop.signal })) seen.push(event);
     })();
     try {
@@ -245,11 +250,13 @@ describe('live events', () => {
       await eventually(() => seen.find(({ event }) => event === 'ready'), { what: 'the beginning' });
       const first = await trading.held(await trading.trader());
       await eventually(() => holds().includes(first), { what: 'the first hold' });
+      expect(breaks).toEqual([]);
       proxy.refuse();
       const second = await trading.held(await trading.trader());
       proxy.accept();
       await eventually(() => holds().includes(second), { what: 'the second hold' });
       expect(seen.filter(({ event }) => event === 'ready').length).toBeGreaterThanOrEqual(2);
+      expect(breaks.length).toBeGreaterThan(0);
     } finally {
       stop.abort(new Error('enough'));
       await expect(following).rejects.toThrow('enough');
