@@ -48,6 +48,7 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: [...PURE, ...OWN_SERVERS, ...DRILLS],
           globalSetup: 'test/helpers/global-setup.ts',
+          setupFiles: 'test/helpers/checked-fetch.ts',
         },
       },
     ],

@@ -17,12 +17,13 @@ export const auditLogQuery = z.strictObject({
   action: z
     .string()
     .regex(/^[a-z_]{1,40}\.[a-z_]{1,60}$/, 'an action is noun.verb, for instance login.succeeded')
-    .optional(),
-  actor: id.optional(),
-  subject: id.optional(),
-  severity: auditSeverity.optional(),
-  from: time.optional(),
-  to: time.optional(),
+    .optional()
+    .describe('What was done, for instance login.succeeded'),
+  actor: id.optional().describe('Id of who did it'),
+  subject: id.optional().describe('Id of what it was done to'),
+  severity: auditSeverity.optional().describe('Exactly this severity'),
+  from: time.optional().describe('From this time on'),
+  to: time.optional().describe('Before this time'),
   ...pageQuery,
 });
 

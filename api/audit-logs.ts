@@ -150,7 +150,11 @@ export function createAuditLogRoutes({ db, audit, auditKey, gateway }: ApiDeps):
       params: verificationParams,
       body: z.strictObject({}),
       responses: {
-        202: { description: 'It stops at the next page of entries.', schema: verificationState },
+        202: {
+          description: 'It stops at the next page of entries.',
+          schema: verificationState,
+          headers: ['Location'],
+        },
         409: { description: 'It has ended already.' },
       },
       async handler(context) {

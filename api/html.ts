@@ -24,12 +24,20 @@ summary { cursor: pointer; }
 .muted { opacity: 0.7; }
 `;
 
-/** A whole page. `body` is HTML already; no script, no request to anywhere else. */
-export function htmlPage(title: string, body: string): string {
+/** A whole page. `body` is HTML already; what it loads is from this origin, as the content security policy asks. */
+export function htmlPage(
+  title: string,
+  body: string,
+  { styles = ['/style.css'], scripts = [] }: { styles?: readonly string[]; scripts?: readonly string[] } = {},
+): string {
+  const loaded = [
+    ...styles.map((href) => `<link rel="stylesheet" href="${escapeHtml(href)}">`),
+    ...scripts.map((src) => `<script defer src="${escapeHtml(src)}"></script>`),
+  ];
   return `<!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${escapeHtml(title)}</title><link rel="stylesheet" href="/style.css"></head>
+<title>${escapeHtml(title)}</title>${loaded.join('')}</head>
 <body>
 ${body}
 </body>

@@ -41,8 +41,11 @@ const detailSchema = summarySchema.extend({
 });
 nameSchemas({ Incident: summarySchema, IncidentEvent: eventSchema, IncidentDetail: detailSchema });
 const listQuery = z.object({
-  status: z.enum([...INCIDENT_STATUSES, 'unresolved']).optional(),
-  severity: incidentSeverity.optional(),
+  status: z
+    .enum([...INCIDENT_STATUSES, 'unresolved'])
+    .optional()
+    .describe('`unresolved`: open or investigating'),
+  severity: incidentSeverity.optional().describe('Exactly this severity'),
   ...pageQuery,
 });
 const pathParams = z.object({ incidentId: z.uuid() });

@@ -14,8 +14,8 @@ import type { Access, Route, RouteResponse } from './route.ts';
 /** One route as an operation of the document. */
 export function operationOf(route: Route, schemas: SchemaCollector): Operation {
   const parameters = [
-    ...parametersOf(route.params, 'path', schemas),
-    ...parametersOf(route.query, 'query', schemas),
+    ...parametersOf(route, 'path', schemas),
+    ...parametersOf(route, 'query', schemas),
     ...headerParametersOf(route),
     ...signatureParametersOf(route),
   ];
@@ -48,7 +48,7 @@ function headerParametersOf({ headers = {} }: Route): Parameter[] {
   // OpenAPI takes none of that name: the media types of the answer say the same.
   const own = Object.entries(headers).filter(([name]) => name !== 'accept');
   return own.map(([name, { description, required, pattern }]) => ({
-    name,
+    name: name.replaceAll(/(?<=^|-)[a-z]/g, (letter) => letter.toUpperCase()),
     in: 'header',
     required,
     description,
@@ -62,19 +62,47 @@ function signatureParametersOf({ signed, signedIf }: Route): Parameter[] {
   return Object.values(SIGNATURE_PARAMETERS).map((parameter) => ({ ...parameter, required: false }));
 }
 
-function parametersOf(schema: z.ZodType | undefined, where: 'path' | 'query', schemas: SchemaCollector): Parameter[] {
+function parametersOf(route: Route, where: 'path' | 'query', schemas: SchemaCollector): Parameter[] {
+  const { path } = route;
+  const schema = where === 'path' ? route.params : route.query;
   if (schema === undefined) return [];
   const { properties = {}, required = [] } = schemas.describe(schema, 'input') as {
     properties?: Record<string, JsonSchema>;
     required?: string[];
   };
-  return Object.entries(properties).map(([name, { description, ...property }]) => ({
-    name,
-    in: where,
-    required: where === 'path' || required.includes(name),
-    ...(typeof description === 'string' ? { description } : {}),
-    schema: property,
-  }));
+  return Object.entries(properties).map(([name, { description: own, ...property }]) => {
+    const description = typeof own === 'string' ? own : where === 'path' ? placeholderText(name, path) : undefined;
+    return {
+      name,
+      in: where,
+      required: where === 'path' || required.includes(name),
+      ...(description === undefined ? {} : { description }),
+      schema: property,
+    };
+  });
+}
+
+const PLACEHOLDERS: Readonly<Record<string, string>> = {
+  backtestId: 'Id of the back-test',
+  backupId: 'Id of the backup',
+  bundleId: 'Id of the bundle of evidence',
+  drillId: 'Id of the restore drill',
+  incidentId: 'Id of the incident',
+  keyId: 'Id of the signing key',
+  loginId: 'Id of the sign-in, as POST /api/auth/login gave it',
+  passkeyId: 'Id of the passkey',
+  rotationId: 'Id of the rotation',
+  seq: 'Place of the entry in the chain, from 0',
+  transactionId: 'Id of the transaction',
+  user_id: 'Id of the user',
+  version: 'Name of the rule set version',
+};
+
+/** What a placeholder of a path stands for; of `id` the part before it says that. */
+function placeholderText(name: string, path: string): string | undefined {
+  const [, collection] = /([a-z-]+)\/\{id\}/.exec(path) ?? [];
+  const singular = collection?.replace(/ies$/, 'y').replace(/s$/, '');
+  return name === 'id' && singular !== undefined ? `Id of the ${singular}` : PLACEHOLDERS[name];
 }
 
 function sharedOr(parameter: Parameter): Parameter | Reference {

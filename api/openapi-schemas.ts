@@ -47,7 +47,7 @@ function tidied(schema: JsonSchema): JsonSchema {
       const { pattern: _said, ...rest } = value;
       return rest;
     }
-    return value;
+    return isRecordOfAll(value) ? withMembers(value) : value;
   }) as JsonSchema;
 }
 
@@ -57,3 +57,17 @@ const isFormatted = (value: unknown): value is JsonSchema =>
   'pattern' in value &&
   'format' in value &&
   SAID_BY_FORMAT.has(value.format);
+
+interface RecordSchema extends JsonSchema {
+  required: string[];
+  additionalProperties: JsonSchema;
+}
+
+/** A record that has each of a list of names. */
+const isRecordOfAll = (value: unknown): value is RecordSchema =>
+  typeof value === 'object' && value !== null && 'propertyNames' in value && 'required' in value;
+
+function withMembers({ propertyNames: _names, additionalProperties: member, ...rest }: RecordSchema): JsonSchema {
+  const properties = Object.fromEntries(rest.required.map((name) => [name, member]));
+  return { ...rest, properties, additionalProperties: false };
+}

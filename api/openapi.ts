@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
+import { createApiReferenceRoutes } from './api-reference.ts';
 import { openApiDocument } from './openapi-document.ts';
-import { openApiPage } from './openapi-page.ts';
 import { type Route, route } from './route.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
@@ -16,24 +16,17 @@ export function createOpenApiRoutes(routes: readonly Route[]): Route[] {
       name: 'getOpenApi',
       summary: 'This API as OpenAPI 3.1',
       access: { kind: 'public' },
+      // It must answer without the database.
+      limit: 'local',
       responses: { 200: { description: 'The document', mediaTypes: ['application/json'] } },
       handler: async () => ({ status: 200, body: json }),
     }),
-    route({
-      method: 'get',
-      path: '/api/docs',
-      name: 'getApiReference',
-      summary: 'This API as a page to read',
-      access: { kind: 'public' },
-      responses: { 200: { description: 'An HTML page', mediaTypes: ['text/html'] } },
-      handler: async () => ({ status: 200, contentType: 'text/html; charset=utf-8', body: page }),
-    }),
+    ...createApiReferenceRoutes(),
   ];
-  const document = openApiDocument([...routes, ...own].filter(isOfApi), version);
-  const json = JSON.stringify(document);
-  const page = openApiPage(document);
+  const json = JSON.stringify(openApiDocument([...routes, ...own].filter(isCall), version));
   return own;
 }
 
 /** Pages and their files are for browsers, and no calls. */
-const isOfApi = ({ path }: Route): boolean => path.startsWith('/api/') || path === '/metrics';
+const isCall = ({ path }: Route): boolean =>
+  path === '/metrics' || (path.startsWith('/api/') && !path.startsWith('/api/docs/'));

@@ -15,12 +15,12 @@ const STAFF = ['reviewer', 'admin', 'auditor'] as const;
 const LONGEST_MS = 366 * 86_400_000;
 
 const query = z.strictObject({
-  status: z.enum(['held', 'decided']).default('held'),
+  status: z.enum(['held', 'decided']).default('held').describe('Those that wait, or those that were decided'),
   sort: z
     .enum(['deadline', 'score', 'amount'])
     .default('deadline')
     .describe('The most urgent, the highest score or the largest amount first; decided ones by the latest deadline'),
-  type: transactionType.optional(),
+  type: transactionType.optional().describe('Of this kind'),
   minScore: z
     .string()
     .regex(/^(0(\.\d{1,2})?|1(\.0{1,2})?)$/, 'must be from 0 to 1 with at most two digits behind the point')
@@ -31,12 +31,13 @@ const query = z.strictObject({
     .union([z.enum(['me', 'none']), z.uuid()])
     .optional()
     .describe('`me`, `none`, or the id of a reviewer'),
-  account: z.uuid().optional(),
-  counterparty: textInput(1, 64).optional(),
+  account: z.uuid().optional().describe('Of this account'),
+  counterparty: textInput(1, 64).optional().describe('With exactly this counterparty'),
   currency: z
     .string()
     .regex(/^[A-Z]{3}$/, 'a currency is three letters (ISO 4217)')
-    .optional(),
+    .optional()
+    .describe('In this currency'),
   ruleId: z
     .string()
     .regex(/^[a-z0-9_]{1,64}$/, 'must be the id of a rule')

@@ -28,7 +28,7 @@ const userSchema = z.object({
 const oneTimeSchema = z.object({ userId: z.uuid(), oneTimePassword: z.string().describe('Shown only now') });
 const createdSchema = userSchema.extend(oneTimeSchema.shape);
 const listQuery = z.object({
-  role: role.optional(),
+  role: role.optional().describe('Of this role'),
   email: emailInput.optional().describe('Exactly this address'),
   ...pageQuery,
 });

@@ -268,7 +268,7 @@ export interface TransactionsDashboard {
   highRisk: RiskyTransaction[];
   flagged: RiskyTransaction[];
   open: { held: number; nextDeadline: string | null; steppingUp: number };
-  last24Hours: { from: string; to: string; total: number; byDecision: Record<TransactionStatus, number>; byType: Record<TransactionType, number>; ended: { settled: number; rejected: number }; heldAfterStepUp: number; rejectedByCode: Record<string, number>; settledVolume: { currency: string; amount: string }[]; highRisk: number; flagged: number; escalated: number };
+  last24Hours: { from: string; to: string; total: number; byDecision: { settled: number; step_up_required: number; quarantined: number; payment_required: number; rejected: number }; byType: { buy: number; sell: number; deposit: number; withdrawal: number; transfer: number }; ended: { settled: number; rejected: number }; heldAfterStepUp: number; rejectedByCode: Record<string, number>; settledVolume: { currency: string; amount: string }[]; highRisk: number; flagged: number; escalated: number };
   anomalies: { ruleId: string; fired: number; share: number; errors: number }[];
   thresholds: { ruleSetVersion: string; factorAbove: number; highRiskAbove: number; reviewAbove: number; escalateAbove: number; stepUpAmountAbove: string; reviewWindowSeconds: number };
 }

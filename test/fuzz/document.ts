@@ -29,7 +29,7 @@ export function documentFor(document: FollowedDocument, cast: Cast): FollowedDoc
 
 const OF_THE_COURIER = /^x-(signature|timestamp|nonce|algorithm|key-id)$/i;
 /** Nobody here plays that role, and from everybody else these are refused before anything happens. */
-const OF_THE_IMPORTER = /^x-(virtual-time|on-behalf-of|outside-features)$/;
+const OF_THE_IMPORTER = /^x-(virtual-time|on-behalf-of|outside-features)$/i;
 
 function prepared(operation: FollowedOperation, examples: readonly object[]): FollowedOperation {
   const parameters = operation.parameters

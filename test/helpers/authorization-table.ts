@@ -56,6 +56,7 @@ export const AUTHORIZATION: Readonly<Record<string, Rule>> = {
   'GET /web/{file}': PUBLIC,
   'GET /readme': PUBLIC,
   'GET /api/docs': PUBLIC,
+  'GET /api/docs/{file}': PUBLIC,
   'GET /api/openapi.json': PUBLIC,
   'GET /api/health': PUBLIC,
   'GET /api/health/live': PUBLIC,

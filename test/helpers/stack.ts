@@ -14,6 +14,7 @@ import { bundleWorkflows } from '../../workers/bundle.ts';
 import { startWorkerProcess, type WorkerProcess } from '../../workers/main.ts';
 import { deleteSchedules } from '../../workers/schedules.ts';
 import { taskQueues } from '../../workflows/contract.ts';
+import { checkAnswersOf } from './checked-fetch.ts';
 import { createDatabase } from './database.ts';
 import { createHttpClient } from './http.ts';
 import { createMailbox } from './mailbox.ts';
@@ -67,6 +68,7 @@ export async function createStack(options: StackOptions = {}) {
   });
   const api = await startApi({ config, log });
   await api.ready;
+  checkAnswersOf(api.url);
   let worker: WorkerProcess | undefined;
 
   const http = createHttpClient(() => api.url);
