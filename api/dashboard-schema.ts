@@ -72,6 +72,24 @@ export const authDashboard = z.object({
     ),
   }),
   lockedAccounts: z.array(lockedAccount),
+  places: z.object({
+    countedAtMost: count.describe('Of the last 24 hours, the latest attempts up to this number are looked at'),
+    items: z
+      .array(
+        z.object({
+          latitude: z.number(),
+          longitude: z.number(),
+          country: z.string().nullable(),
+          region: z.string().nullable(),
+          attempts: count,
+          failures: count.describe('Wrong passwords, and attempts that met a lock'),
+          denied: count.describe('The password was right and the risk too high'),
+          accounts: count,
+          lastAt: time,
+        }),
+      )
+      .describe('Where they came from, most first'),
+  }),
   thresholds: loginThresholds,
 });
 

@@ -5,6 +5,8 @@ import {
   failedLoginsByNetwork,
   failedLoginsByUser,
   lockedAccounts,
+  loginPlaces,
+  PLACES_COUNTED,
   recentAttempts,
 } from '../db/dashboard-auth.ts';
 import { openTransactions, riskyTransactions, transactionTally } from '../db/dashboard-transactions.ts';
@@ -35,11 +37,12 @@ export function createDashboardRoutes(deps: ApiDeps, allRoutes: () => readonly R
 
   async function auth({ query: { limit } }: Context): Promise<Reply> {
     const tx = db.fork();
-    const [attempts, byUser, byNetwork, locked] = await Promise.all([
+    const [attempts, byUser, byNetwork, locked, places] = await Promise.all([
       recentAttempts(tx, limit),
       failedLoginsByUser(tx, limit),
       failedLoginsByNetwork(tx, limit),
       lockedAccounts(tx, LOCKED_LISTED),
+      loginPlaces(tx, limit),
     ]);
     const body: z.output<typeof authDashboard> = {
       generatedAt: new Date().toISOString(),
@@ -61,6 +64,10 @@ export function createDashboardRoutes(deps: ApiDeps, allRoutes: () => readonly R
         secondsLeft: one.seconds_left,
         unlockRequestedBy: one.unlock_requested_by,
       })),
+      places: {
+        countedAtMost: PLACES_COUNTED,
+        items: places.map(({ last_at, ...place }) => ({ ...place, lastAt: iso(last_at) })),
+      },
       thresholds: loginThresholdsOf(config),
     };
     return { status: 200, body };

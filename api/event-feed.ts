@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { sealerLag } from '../db/audit-seal.ts';
 import { type LiveEvent, liveEventsSince, nowMicros, openStaffSessions } from '../db/live-events.ts';
 import type { Database } from '../db/orm.ts';
 import { DomainError } from '../domain/errors.ts';
@@ -15,7 +16,11 @@ const LOOK_BACK_MICROS = 60 * 1_000_000;
 const RESUME_OVERLAP_MICROS = 5 * 1_000_000;
 /** Who was away longer reads everything anew. */
 const RESUME_AT_MOST_MICROS = 3_600 * 1_000_000;
-const BATCH = 500;
+/** Of each source of events. */
+const BATCH = 1_000;
+/** How often the sealer is looked at, and from which age of the oldest entry that waits it is told as being behind. */
+const SEALER_LOOK_MS = 2_000;
+const SEALER_BEHIND_MS = 2_000;
 const MAX_STREAMS = 200;
 const MAX_STREAMS_OF_USER = 8;
 /** A client that takes nothing is let go: it comes back with the id of the last event it saw. */
@@ -41,9 +46,11 @@ export function createEventFeed({ db, log }: { db: Database; log: Logger }) {
     const seen = new Map<string, number>();
     let beatAt = Date.now();
     let from: number | undefined;
+    let sealer = { lookedAt: 0, isBehind: false };
     while (followers.size > 0 && !closing.signal.aborted) {
       try {
         from = await look(from, seen);
+        sealer = await lookAtSealer(sealer, from);
         if (Date.now() - beatAt >= HEARTBEAT_MS) {
           beatAt = Date.now();
           await beat();
@@ -61,10 +68,12 @@ export function createEventFeed({ db, log }: { db: Database; log: Logger }) {
     if (from === undefined) {
       const start = await nowMicros(tx);
       // What was there before is no news; each follower was told what it had missed when it came.
-      for (const { key, micros } of await liveEventsSince(tx, start - LOOK_BACK_MICROS, BATCH)) seen.set(key, micros);
+      const { events } = await liveEventsSince(tx, start - LOOK_BACK_MICROS, BATCH);
+      for (const { key, micros } of events) seen.set(key, micros);
       return start;
     }
-    const fresh = (await liveEventsSince(tx, from - LOOK_BACK_MICROS, BATCH)).filter(({ key }) => !seen.has(key));
+    const { events } = await liveEventsSince(tx, from - LOOK_BACK_MICROS, BATCH);
+    const fresh = events.filter(({ key }) => !seen.has(key));
     for (const event of fresh) {
       seen.set(event.key, event.micros);
       for (const follower of followers) send(follower, render(event));
@@ -72,6 +81,18 @@ export function createEventFeed({ db, log }: { db: Database; log: Logger }) {
     const newest = fresh.reduce((latest, { micros }) => Math.max(latest, micros), from);
     for (const [key, micros] of seen) if (micros < newest - 2 * LOOK_BACK_MICROS) seen.delete(key);
     return newest;
+  }
+
+  /** Tells of a sealer that is behind for as long as it is, and once when it has caught up. */
+  async function lookAtSealer(before: { lookedAt: number; isBehind: boolean }, cursor: number) {
+    if (Date.now() - before.lookedAt < SEALER_LOOK_MS) return before;
+    const { unsealed, oldestUnsealedMs } = await sealerLag(db.fork());
+    const isBehind = oldestUnsealedMs >= SEALER_BEHIND_MS;
+    if (isBehind || before.isBehind) {
+      const text = frame('sealer', cursor, { unsealed, oldestUnsealedMs, isBehind });
+      for (const follower of followers) send(follower, text);
+    }
+    return { lookedAt: Date.now(), isBehind };
   }
 
   async function beat(): Promise<void> {
@@ -151,8 +172,8 @@ async function missedSince(db: Database, lastEventId: string | undefined) {
   const last = lastEventId !== undefined && /^\d{1,16}$/.test(lastEventId) ? Number(lastEventId) : undefined;
   if (last === undefined) return { events: [], cursor: now, complete: true };
   const from = Math.max(last - RESUME_OVERLAP_MICROS, now - RESUME_AT_MOST_MICROS);
-  const events = await liveEventsSince(tx, from, BATCH);
-  return { events, cursor: last, complete: last >= now - RESUME_AT_MOST_MICROS && events.length < BATCH };
+  const { events, complete } = await liveEventsSince(tx, from, BATCH);
+  return { events, cursor: last, complete: complete && last >= now - RESUME_AT_MOST_MICROS };
 }
 
 function render({ kind, key: _, micros, ...data }: LiveEvent): string {

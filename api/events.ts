@@ -2,6 +2,15 @@ import { canReview } from '../domain/roles.ts';
 import type { ApiDeps } from './deps.ts';
 import { principalOf, type Route, route } from './route.ts';
 
+const DESCRIPTION = `Events, each with an id, told at least once, ids and kinds and no personal data:
+\`ready\` first; \`hold\` and \`decision\` of a transaction; \`incident\` with what changed; \`review\` (claimed, released, assigned,
+recorded, noted, labelled); \`lockout\` (started, unlock_requested, ended); \`restriction\` (restricted, restored, the steps of a
+recovery); \`login\` (denied); \`account\` (created, disabled, role_changed and the like); \`rule_set\` with its version;
+\`checkpoint\` of the audit log (published, refused); \`run\` of a backup, restore drill, key rotation, audit verification, back-test
+or bundle of evidence, with its progress and its end. What comes too often to tell each of is told at most once in a look, of
+which there are two in a second: \`activity\` (of: login, transaction) and \`refusal\` (rate_limited, session_invalid,
+signature_invalid). \`sealer\` tells every two seconds of a sealer that is behind, and once when it has caught up.`;
+
 /** What happens, as it happens: for the pages of staff. */
 export function createEventRoutes({ feed }: ApiDeps): Route[] {
   return [
@@ -9,7 +18,7 @@ export function createEventRoutes({ feed }: ApiDeps): Route[] {
       method: 'get',
       path: '/api/admin/security/events',
       name: 'followEvents',
-      summary: 'Live events (text/event-stream): new holds, their ends, changes of incidents',
+      summary: 'Live events (text/event-stream): what staff want to see as it happens',
       access: { kind: 'session', roles: ['reviewer', 'admin', 'auditor'], ownership: 'any' },
       headers: {
         'last-event-id': {
@@ -18,10 +27,7 @@ export function createEventRoutes({ feed }: ApiDeps): Route[] {
         },
       },
       responses: {
-        200: {
-          description: 'Events `ready`, `hold`, `decision` and `incident`, each with an id; told at least once',
-          mediaTypes: ['text/event-stream'],
-        },
+        200: { description: DESCRIPTION, mediaTypes: ['text/event-stream'] },
         429: { description: 'rate_limited: too many pages follow already' },
       },
       async handler(context) {

@@ -72,7 +72,7 @@ const evidenceSchema = z.object({
 nameSchemas({ EvidenceBundle: evidenceSchema });
 
 /** Evidence of incidents for auditors: making a bundle, the list, and the file that `tradeguard-verify` verifies. */
-export function createEvidenceRoutes({ db, audit, gateway }: ApiDeps): Route[] {
+export function createEvidenceRoutes({ db, audit, gateway, log }: ApiDeps): Route[] {
   async function known(incidentId: string, bundleId: string): Promise<StoredEvidence> {
     const stored = await readEvidence(db.fork(), bundleId);
     if (stored === undefined || stored.incidentId !== incidentId) throw unknownBundle();
@@ -187,6 +187,48 @@ export function createEvidenceRoutes({ db, audit, gateway }: ApiDeps): Route[] {
       params: bundleParams,
       responses: { 200: { description: 'As it stands', schema: evidenceSchema }, 404: { description: 'Unknown' } },
       handler: async ({ params }) => ({ status: 200, body: viewOf(await known(params.incidentId, params.bundleId)) }),
+    }),
+
+    route({
+      method: 'post',
+      path: `${PATH}/{bundleId}/cancel`,
+      name: 'cancelIncidentEvidence',
+      summary: 'Stop the making of a bundle; nothing of it stays',
+      access: auditors,
+      params: bundleParams,
+      body: z.strictObject({}),
+      responses: {
+        200: { description: 'Stopped, now or before', schema: evidenceSchema },
+        404: { description: 'Unknown' },
+        409: { description: 'It has ended already' },
+      },
+      async handler(context): Promise<Reply> {
+        const { incidentId, bundleId } = context.params;
+        await known(incidentId, bundleId);
+        // The row decides: what is gathered after this is not stored. Its workflow only stops the sooner.
+        const isStopped = await db.transaction(async (tx) => {
+          const isNow = await abandonEvidence(tx, bundleId, { status: 'cancelled' });
+          if (isNow) {
+            await audit.append(tx, {
+              ...traceOf(context),
+              action: 'incident.evidence_cancelled',
+              subject: { kind: 'incident', id: incidentId },
+              details: { bundleId },
+            });
+          }
+          return isNow;
+        });
+        const stored = await known(incidentId, bundleId);
+        if (stored.status !== 'cancelled') {
+          throw new DomainError('illegal_transition', 'This bundle is not being made any more.');
+        }
+        if (isStopped) {
+          await gateway
+            .cancelRun(workflowIds.incidentEvidence(bundleId))
+            .catch((error) => log.warn({ err: error, bundleId }, 'a cancelled bundle of evidence could not be told'));
+        }
+        return { status: 200, body: viewOf(stored) };
+      },
     }),
 
     route({

@@ -62,12 +62,13 @@ const LOGINS = `
     select distinct sha256(convert_to((n % ($4::int * 2))::text, 'UTF8')) from generate_series($1::int, $2::int) n
     on conflict do nothing)
   insert into login (id, attempt_id, subject, user_id, status, channel, score, reasons, device, device_signature, ip,
-    network, user_agent, password_ok, settled_at, started_at, verdict_deadline, finished_at)
+    network, user_agent, place, password_ok, settled_at, started_at, verdict_deadline, finished_at)
   select gen_random_uuid(), gen_random_uuid(), sha256(convert_to((n % ($4::int * 2))::text, 'UTF8')),
     case when n % ($4::int * 2) < $4::int then ${idOf('n % ($4::int * 2)')} end,
     case when n % 5 = 0 then 'invalid_credentials' else 'authenticated' end, 'bearer', n % 60,
     '[{"ruleId": "unusual_hour", "title": "Between 02:00 and 05:00 local time", "value": 3, "baseline": null, "threshold": null, "points": 20}]',
-    '{}', '\\x00', '192.0.2.1', (n % 200) || '.0.2.0/24', 'Mozilla/5.0', n % 5 <> 0, d.at, d.at, d.at, d.at
+    '{}', '\\x00', '192.0.2.1', (n % 200) || '.0.2.0/24', 'Mozilla/5.0',
+    jsonb_build_object('place', jsonb_build_object('latitude', n % 60, 'longitude', n % 120, 'country', 'DE', 'accuracyKm', 20, 'flags', '[]'::jsonb)), n % 5 <> 0, d.at, d.at, d.at, d.at
    from (select n, ${timeOf('n', '$3::int')} as at from generate_series($1::int, $2::int) n) d`;
 
 /** Of every second login a session of twelve hours; one in ten was ended. */

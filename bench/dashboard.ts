@@ -5,11 +5,28 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { table } from '../cli/replay-report.ts';
 import { percentile } from '../cli/replay-tally.ts';
+import { accountLogins, accountSessions, listAccounts, readAccount, runningLockouts } from '../db/account-directory.ts';
+import { sealerLag } from '../db/audit-seal.ts';
 import { failedFactors, latestRefusals, refusalsOf } from '../db/dashboard-api-security.ts';
-import { failedLoginsByNetwork, failedLoginsByUser, lockedAccounts, recentAttempts } from '../db/dashboard-auth.ts';
+import {
+  failedLoginsByNetwork,
+  failedLoginsByUser,
+  lockedAccounts,
+  loginPlaces,
+  recentAttempts,
+} from '../db/dashboard-auth.ts';
+import {
+  lastVerification,
+  liveCounts,
+  recentOutcomes,
+  riskOverTime,
+  unresolvedIncidents,
+} from '../db/dashboard-overview.ts';
 import { openTransactions, riskyTransactions, transactionTally } from '../db/dashboard-transactions.ts';
+import { liveEventsSince, nowMicros } from '../db/live-events.ts';
 import { migrate } from '../db/migrate.ts';
 import { createOrm } from '../db/orm.ts';
+import { lastScheduleRuns } from '../db/schedule-runs.ts';
 import type { Tx } from '../db/sql.ts';
 import { startLocalPostgres } from '../platform/local-postgres.ts';
 import { fillDashboard } from './dashboard-rows.ts';
@@ -23,10 +40,15 @@ const LOGINS = Math.ceil(TRANSACTIONS / 2);
 const CALLS = 100;
 const LIMIT_MS = 50;
 
+const PAGE = { limit: 51, after: null };
+const SOMEBODY = '00000000-0000-7000-8000-000000000099';
+const MONTH = () => ({ windowMs: 30 * 86_400_000, bucketMs: 43_200_000, now: Date.now() });
+
 const STATEMENTS: Record<string, (tx: Tx) => Promise<unknown>> = {
   'auth: recent attempts': (tx) => recentAttempts(tx, 50),
   'auth: failed logins by user': (tx) => failedLoginsByUser(tx, 20),
   'auth: failed logins by network': (tx) => failedLoginsByNetwork(tx, 20),
+  'auth: places': (tx) => loginPlaces(tx, 20),
   'auth: locked accounts': (tx) => lockedAccounts(tx, 100),
   'transactions: high risk': (tx) => riskyTransactions(tx, 'high_risk', 50),
   'transactions: flagged': (tx) => riskyTransactions(tx, 'flagged', 50),
@@ -37,6 +59,24 @@ const STATEMENTS: Record<string, (tx: Tx) => Promise<unknown>> = {
   'api-security: signatures': (tx) => refusalsOf(tx, 'signature_invalid'),
   'api-security: latest': (tx) => latestRefusals(tx, 'rate_limited', 20),
   'api-security: failed factors': (tx) => failedFactors(tx),
+  'overview: live counts': (tx) => liveCounts(tx, 'USD'),
+  'overview: logins by outcome': (tx) => recentOutcomes(tx, 'login'),
+  'overview: transactions by outcome': (tx) => recentOutcomes(tx, 'transaction'),
+  'overview: risk of logins, 30 days': (tx) => riskOverTime(tx, 'login', MONTH()),
+  'overview: risk of transactions, 30 days': (tx) => riskOverTime(tx, 'transaction', MONTH()),
+  'overview: incidents': (tx) => unresolvedIncidents(tx),
+  'overview: sealer': (tx) => sealerLag(tx),
+  'overview: last verification': (tx) => lastVerification(tx),
+  'overview: schedules': (tx) => lastScheduleRuns(tx),
+  'accounts: newest': (tx) => listAccounts(tx, {}, PAGE),
+  'accounts: by address': (tx) => listAccounts(tx, { email: { startsWith: '99' } }, PAGE),
+  'accounts: locked': (tx) => listAccounts(tx, { state: 'locked' }, PAGE),
+  'accounts: restricted': (tx) => listAccounts(tx, { state: 'restricted' }, PAGE),
+  'accounts: one': (tx) => readAccount(tx, SOMEBODY),
+  'accounts: sessions': (tx) => accountSessions(tx, SOMEBODY, PAGE),
+  'accounts: logins': (tx) => accountLogins(tx, SOMEBODY, PAGE),
+  'accounts: lockouts': (tx) => runningLockouts(tx, PAGE),
+  'live events': async (tx) => liveEventsSince(tx, (await nowMicros(tx)) - 60_000_000, 1_000),
 };
 
 const folder = mkdtempSync(join(tmpdir(), 'tradeguard-bench-'));

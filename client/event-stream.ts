@@ -4,7 +4,7 @@ import type { ClientSession } from './session.ts';
 
 /** What happened. It is told at least once: after a break, what came shortly before it may come again. */
 export interface LiveEvent {
-  /** `ready`, `hold`, `decision` or `incident`; a newer server may tell of more. */
+  /** `ready`, `hold`, `incident` and so on, as the operation `followEvents` names them; a newer server may tell of more. */
   readonly event: string;
   readonly id: string;
   readonly data: Readonly<Record<string, unknown>>;

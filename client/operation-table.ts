@@ -12,6 +12,7 @@ export const OPERATIONS = {
   cancelAuditVerification: { method: 'POST', path: '/api/admin/security/audit-logs/verifications/{id}/cancel' },
   cancelBacktest: { method: 'POST', path: '/api/admin/security/rule-sets/{version}/backtests/{backtestId}/cancel' },
   cancelBackup: { method: 'POST', path: '/api/admin/backups/{backupId}/cancel' },
+  cancelIncidentEvidence: { method: 'POST', path: '/api/admin/security/incidents/{incidentId}/evidence/{bundleId}/cancel' },
   cancelKeyRotation: { method: 'POST', path: '/api/admin/keys/rotations/{rotationId}/cancel' },
   cancelRestoreDrill: { method: 'POST', path: '/api/admin/backups/restore-drills/{drillId}/cancel' },
   cancelTransaction: { method: 'POST', path: '/api/transactions/{transactionId}/cancel', signed: 'always' },

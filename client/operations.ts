@@ -37,6 +37,8 @@ export interface Operations {
   cancelBacktest: { input: { path: { version: string; backtestId: string } }; answers: { 200: Backtest } };
   /** Stop a backup; nothing of it stays */
   cancelBackup: { input: { path: { backupId: string } }; answers: { 202: Backup } };
+  /** Stop the making of a bundle; nothing of it stays */
+  cancelIncidentEvidence: { input: { path: { incidentId: string; bundleId: string } }; answers: { 200: EvidenceBundle } };
   /** Stop a rotation; the new keys stay, the next rotation re-encrypts what is left */
   cancelKeyRotation: { input: { path: { rotationId: string } }; answers: { 202: KeyRotation } };
   /** Stop a restore drill; its database is dropped */

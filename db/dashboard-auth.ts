@@ -84,6 +84,38 @@ export function failedLoginsByNetwork(tx: Tx, limit: number): Promise<FailuresOf
   );
 }
 
+/** Attempts whose places are added up, the latest first. */
+export const PLACES_COUNTED = 2_000;
+
+export interface LoginPlaceRow {
+  latitude: number;
+  longitude: number;
+  country: string | null;
+  region: string | null;
+  attempts: number;
+  /** Wrong passwords, and attempts that met a lock. */
+  failures: number;
+  denied: number;
+  accounts: number;
+  last_at: string;
+}
+
+/** Where the latest attempts of the last 24 hours came from, most first. Attempts from nobody-knows-where are left out. */
+export function loginPlaces(tx: Tx, limit: number): Promise<LoginPlaceRow[]> {
+  return rows<LoginPlaceRow>(
+    tx,
+    `select (p ->> 'latitude')::float8 as latitude, (p ->> 'longitude')::float8 as longitude, p ->> 'country' as country,
+            p ->> 'region' as region, count(*)::integer as attempts,
+            count(*) filter (where password_ok = false or status = 'locked')::integer as failures,
+            count(*) filter (where status = 'denied')::integer as denied,
+            count(distinct subject)::integer as accounts, max(started_at) as last_at
+       from (select place -> 'place' as p, password_ok, status, subject, started_at from login
+              where started_at > now() - interval '24 hours' order by started_at desc limit ${PLACES_COUNTED}) latest
+      where p is not null group by 1, 2, 3, 4 order by count(*) desc, max(started_at) desc limit $1`,
+    [limit],
+  );
+}
+
 export interface LockedRow {
   id: string;
   user_id: string | null;

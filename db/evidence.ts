@@ -151,18 +151,19 @@ export async function storeEvidence(
   return true;
 }
 
-/** Ends a request without a bundle; one that has ended stays as it is. */
+/** Ends a request without a bundle; one that has ended stays as it is. @returns whether this call ended it */
 export async function abandonEvidence(
   tx: Tx,
   id: string,
   end: { status: 'cancelled' } | { status: 'failed'; reason: string },
-): Promise<void> {
-  await run(
+): Promise<boolean> {
+  const ended = await run(
     tx,
     `update evidence_request set status = $2, finished_at = clock_timestamp(), reason = $3
       where id = $1 and status in ('requested', 'running')`,
     [id, end.status, end.status === 'failed' ? end.reason : null],
   );
+  return ended > 0;
 }
 
 export async function readEvidence(tx: Tx, id: string): Promise<StoredEvidence | undefined> {

@@ -6,6 +6,13 @@ const page = (path: string, load: () => Promise<{ default: React.ComponentType }
   lazy: async () => ({ Component: (await load()).default }),
 });
 
-export const consoleRoutes: RouteObject[] = [page('reviews', () => import('./staff/reviews.tsx'))];
+export const consoleRoutes: RouteObject[] = [
+  page('reviews', () => import('./staff/reviews.tsx')),
+  page('overview', () => import('./staff/overview.tsx')),
+  page('authentication', () => import('./staff/authentication.tsx')),
+  page('api-security', () => import('./staff/api-security.tsx')),
+  page('accounts', () => import('./staff/accounts.tsx')),
+  page('accounts/:id', () => import('./staff/account.tsx')),
+];
 
 export const accountRoutes: RouteObject[] = [];

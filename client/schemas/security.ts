@@ -22,6 +22,7 @@ export interface AuthDashboard {
   recentAttempts: LoginAttempt[];
   failedLogins: { countedAtMost: number; byUser: ({ userId: string | null; subject: string; failures: number; whileLocked: number; networks: number; lastAt: string })[]; byNetwork: ({ network: string | null; failures: number; whileLocked: number; accounts: number })[] };
   lockedAccounts: LockedAccount[];
+  places: { countedAtMost: number; items: ({ latitude: number; longitude: number; country: string | null; region: string | null; attempts: number; failures: number; denied: number; accounts: number; lastAt: string })[] };
   thresholds: { ruleSetVersion: string; factorAbove: number; additionalVerificationAbove: number; deniedAbove: number; lockout: { failures: number; windowSeconds: number; durationSeconds: number } };
 }
 

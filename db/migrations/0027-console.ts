@@ -175,4 +175,7 @@ const INDEXES = `
   create index device_by_user on device (user_id, last_seen_at desc, id desc) where revoked_at is null;
   create index incident_of_user on incident (user_id) where status <> 'resolved';
   create index audit_verification_time on audit_verification (requested_at desc);
+  create index audit_verification_end on audit_verification (finished_at);
+  create index backtest_report_end on backtest_report (made_at);
+  create index evidence_request_end on evidence_request (finished_at);
 `;

@@ -11,7 +11,13 @@ import {
   runningLockouts,
 } from '../../db/account-directory.ts';
 import { failedFactors, latestRefusals, refusalsOf } from '../../db/dashboard-api-security.ts';
-import { failedLoginsByNetwork, failedLoginsByUser, lockedAccounts, recentAttempts } from '../../db/dashboard-auth.ts';
+import {
+  failedLoginsByNetwork,
+  failedLoginsByUser,
+  lockedAccounts,
+  loginPlaces,
+  recentAttempts,
+} from '../../db/dashboard-auth.ts';
 import {
   lastVerification,
   liveCounts,
@@ -71,6 +77,7 @@ const STATEMENTS: [string, (tx: Tx) => Promise<unknown>][] = [
   ['recent attempts', (tx) => recentAttempts(tx, 20)],
   ['failed logins by user', (tx) => failedLoginsByUser(tx, 20)],
   ['failed logins by network', (tx) => failedLoginsByNetwork(tx, 20)],
+  ['places of logins', (tx) => loginPlaces(tx, 20)],
   ['locked accounts', (tx) => lockedAccounts(tx, 20)],
   ['high risk', (tx) => riskyTransactions(tx, 'high_risk', 20)],
   ['flagged', (tx) => riskyTransactions(tx, 'flagged', 20)],

@@ -48,6 +48,27 @@ describe('[S1] auth', () => {
     });
   });
 
+  test('shows where attempts came from, with how many failed, and the place of each attempt', async () => {
+    const headers = { 'X-Forwarded-For': '203.0.113.9' };
+    const person = await stack.people.register();
+    await stack.people.login({ ...person, password: 'not the password of anybody' }, { headers });
+    await stack.people.login({ ...person, password: 'not the password of anybody' }, { headers });
+    await stack.people.login({ email: stack.people.newAddress() }, { headers: { 'X-Forwarded-For': '192.0.2.9' } });
+    const dashboard = authDashboard.parse((await get('auth')).body);
+    const tokyo = { latitude: 35.6762, longitude: 139.6503, country: 'JP', region: 'JP-13' };
+    expect(dashboard.places.items).toMatchObject([
+      { ...tokyo, attempts: 2, failures: 2, denied: 0, accounts: 1 },
+      { country: 'DE', attempts: 1, failures: 1, accounts: 1 },
+    ]);
+    expect(dashboard.recentAttempts[1]).toMatchObject({
+      place: { ...tokyo, accuracyKm: 20, flags: [] },
+      channel: 'bearer',
+      finishedAt: expect.any(String),
+      workflowId: `login:${dashboard.recentAttempts[1]?.loginId}`,
+    });
+    expect(dashboard.recentAttempts.at(-1)?.place).toBeNull();
+  });
+
   test('tells repeats at an address without an account apart by a keyed hash, not by the address', async () => {
     const nobody = { email: stack.people.newAddress(), password: 'whatever it is here' };
     await stack.people.login(nobody);

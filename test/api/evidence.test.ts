@@ -167,6 +167,61 @@ describe('evidence of an incident', () => {
     expect((await download(incidentId, bundleId)).status).toBe(200);
   });
 
+  it('can be cancelled, however often, until it has ended; who asks anew gets another one', async () => {
+    const incidentId = await anIncident();
+    await stack.stopWorker();
+    const { bundleId } = (await make(incidentId)).body;
+    const path = `${pathOf(incidentId)}/${bundleId}`;
+    const cancel = (by = auditor) => stack.api.post(`${path}/cancel`, {}, { token: by.token });
+    const answers = await Promise.all([cancel(), cancel(), cancel()]);
+    for (const { status, body } of answers) {
+      expect(status).toBe(200);
+      expect(body).toMatchObject({ bundleId, status: 'cancelled', bundle: null });
+    }
+    const workflow = stack.temporal.workflow.getHandle(answers[0]?.body.workflowId);
+    await stack.startWorker();
+    await eventually(async () => (await workflow.describe()).status.name !== 'RUNNING', { what: 'its workflow’s end' });
+    expect((await workflow.describe()).status.name).toBe('CANCELLED');
+    expect(await cancel()).toMatchObject({ status: 200, body: { status: 'cancelled', bundle: null } });
+    const told = await rows(
+      stack.db.fork(),
+      `select 1 from audit_entry where action = 'incident.evidence_cancelled' and actor = $1 and subject = $2`,
+      [auditor.userId, incidentId],
+    );
+    expect(told).toHaveLength(1);
+
+    const again = await make(incidentId);
+    expect(again.body.bundleId).not.toBe(bundleId);
+    await eventually(
+      async () => {
+        const now = await stack.api.get(`${pathOf(incidentId)}/${again.body.bundleId}`, { token: auditor.token });
+        return now.body.status === 'ready';
+      },
+      { what: 'the other bundle', timeoutMs: 60_000 },
+    );
+    const ready = `${pathOf(incidentId)}/${again.body.bundleId}/cancel`;
+    expect(await stack.api.post(ready, {}, { token: auditor.token })).toMatchObject({
+      status: 409,
+      body: { code: 'illegal_transition' },
+    });
+    expect((await download(incidentId, again.body.bundleId)).status).toBe(200);
+  });
+
+  it('whose workflow is gone is cancelled all the same; of another incident, or by a reviewer, it is not', async () => {
+    const [incidentId, other] = [await anIncident(), await anIncident()];
+    await stack.stopWorker();
+    const { bundleId, workflowId } = (await make(incidentId)).body;
+    await stack.temporal.workflow.getHandle(workflowId).terminate();
+    await stack.startWorker();
+    const reviewer = await stack.people.signedIn('reviewer');
+    const post = (of: string, by: SignedIn, body = {}) =>
+      stack.api.post(`${pathOf(of)}/${bundleId}/cancel`, body, { token: by.token });
+    expect(await post(other, auditor)).toMatchObject({ status: 404 });
+    expect(await post(incidentId, reviewer)).toMatchObject({ status: 403 });
+    expect(await post(incidentId, auditor, { force: true })).toMatchObject({ status: 400 });
+    expect(await post(incidentId, auditor)).toMatchObject({ status: 200, body: { status: 'cancelled' } });
+  });
+
   it('is of its own incident, and of one that there is', async () => {
     const [incidentId, other] = [await anIncident(), await anIncident()];
     const { bundleId } = (await make(incidentId)).body;

@@ -3,77 +3,24 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openIncident } from '../../db/incidents.ts';
 import { run } from '../../db/sql.ts';
 import { uuidV7 } from '../../security/uuid.ts';
+import { createEventPages, EVENTS_PATH, type EventPages } from '../helpers/event-pages.ts';
 import { eventually } from '../helpers/eventually.ts';
 import type { SignedIn } from '../helpers/people.ts';
 import { createStack, type Stack } from '../helpers/stack.ts';
 import { createTrading, type Trading } from '../helpers/trading.ts';
 
-const PATH = '/api/admin/security/events';
 let stack: Stack;
 let trading: Trading;
 let reviewer: SignedIn;
+let follow: EventPages['follow'];
 
 beforeAll(async () => {
   stack = await createStack();
   trading = createTrading(stack);
   reviewer = await stack.people.signedIn('reviewer');
+  follow = createEventPages(stack, reviewer.token).follow;
 });
 afterAll(() => stack?.close());
-
-interface Received {
-  event: string;
-  id: string;
-  data: Record<string, unknown>;
-  at: number;
-}
-
-/** Follows as a browser would, until it is left. */
-async function follow({ token = reviewer.token, lastEventId }: { token?: string; lastEventId?: string } = {}) {
-  const leaving = new AbortController();
-  const response = await fetch(`${stack.url}${PATH}`, {
-    headers: {
-      Authorization: `Bearer ${token}`,
-      ...(lastEventId === undefined ? {} : { 'Last-Event-ID': lastEventId }),
-    },
-    signal: leaving.signal,
-  });
-  const received: Received[] = [];
-  let ended = false;
-  const reading = (async () => {
-    let text = '';
-    for await (const chunk of response.body?.pipeThrough(new TextDecoderStream()) ?? []) {
-      text += chunk;
-      const frames = text.split('\n\n');
-      text = frames.pop() ?? '';
-      for (const frame of frames) {
-        const field = (name: string) => new RegExp(`^${name}: (.*)$`, 'm').exec(frame)?.[1] ?? '';
-        if (field('event') !== '') {
-          const data = JSON.parse(field('data'));
-          received.push({ event: field('event'), id: field('id'), data, at: performance.now() });
-        }
-      }
-    }
-  })()
-    .catch(() => {})
-    .finally(() => {
-      ended = true;
-    });
-  await eventually(() => received.length > 0, { what: 'the first event' });
-  return {
-    response,
-    received,
-    ended: () => ended,
-    find: (event: string, match: Record<string, unknown>) =>
-      eventually(
-        () => received.find((one) => one.event === event && Object.entries(match).every(([k, v]) => one.data[k] === v)),
-        { what: `event ${event}`, everyMs: 10 },
-      ),
-    async leave(): Promise<void> {
-      leaving.abort();
-      await reading;
-    },
-  };
-}
 
 test('[S9] a hold, its end and its incident are told within a second of their commit', async () => {
   const page = await follow();
@@ -169,12 +116,12 @@ test('a stream ends with its session', async () => {
 
 test('customers and strangers follow nothing, and nobody follows without end', async () => {
   const customer = await stack.people.signedIn('customer');
-  expect(await stack.api.get(PATH, { token: customer.token })).toMatchObject({ status: 403 });
-  expect(await stack.api.get(PATH)).toMatchObject({ status: 401 });
+  expect(await stack.api.get(EVENTS_PATH, { token: customer.token })).toMatchObject({ status: 403 });
+  expect(await stack.api.get(EVENTS_PATH)).toMatchObject({ status: 401 });
   const admin = await stack.people.signedIn('admin');
   const pages = [];
   for (let n = 0; n < 8; n += 1) pages.push(await follow({ token: admin.token }));
-  expect(await stack.api.get(PATH, { token: admin.token })).toMatchObject({ status: 429 });
+  expect(await stack.api.get(EVENTS_PATH, { token: admin.token })).toMatchObject({ status: 429 });
   for (const page of pages) await page.leave();
   const { body } = await stack.api.get('/api/performance/stats', { token: admin.token });
   expect(body.eventStreams).toBe(0);
@@ -183,7 +130,7 @@ test('customers and strangers follow nothing, and nobody follows without end', a
 test('a process that stops ends its streams and does not wait for the pages', async () => {
   const other = await createStack({ worker: false });
   const person = await other.people.signedIn('admin');
-  const response = await fetch(`${other.url}${PATH}`, { headers: { Authorization: `Bearer ${person.token}` } });
+  const response = await fetch(`${other.url}${EVENTS_PATH}`, { headers: { Authorization: `Bearer ${person.token}` } });
   const text = response.text();
   const before = performance.now();
   await other.close();

@@ -138,6 +138,7 @@ export const AUTHORIZATION: Readonly<Record<string, Rule>> = {
   'POST /api/admin/security/incidents/{incidentId}/evidence': any(AUDITORS),
   'GET /api/admin/security/incidents/{incidentId}/evidence': any(AUDITORS),
   'GET /api/admin/security/incidents/{incidentId}/evidence/{bundleId}': any(AUDITORS),
+  'POST /api/admin/security/incidents/{incidentId}/evidence/{bundleId}/cancel': any(AUDITORS),
   'GET /api/admin/security/incidents/{incidentId}/evidence/{bundleId}/download': any(AUDITORS),
   'POST /api/admin/security/incidents/{incidentId}/investigate': any(REVIEWERS),
   'POST /api/admin/security/incidents/{incidentId}/resolve': any(REVIEWERS),

@@ -24,6 +24,9 @@ interface PlotProps extends ChartProps {
   readonly kind: 'area' | 'bars' | 'stacked';
 }
 
+/** Fewer points are drawn as dots, too. */
+const SPARSE = 20;
+
 /** A chart for the eye, and the same numbers as a table for who cannot see it. Loaded when a page has one. */
 export default function Plot({ kind, label, data, by, series, height = 220, format }: PlotProps) {
   if (data.length === 0) {
@@ -39,24 +42,31 @@ export default function Plot({ kind, label, data, by, series, height = 220, form
     dataKey: by,
     series: series.map((one) => ({ ...one })),
     withLegend: series.length > 1,
-    ...(format ? { valueFormatter: format } : {}),
+    // What has no format of its own is counted.
+    ...(format ? { valueFormatter: format } : { yAxisProps: { allowDecimals: false } }),
   };
+  // A point without neighbours is no area.
+  const isSparse = data.filter((point) => series.some(({ name }) => typeof point[name] === 'number')).length < SPARSE;
   return (
     <figure aria-label={label} className="plot">
+      {/* Out of the order of Tab, too: the table below says the same. */}
       <div aria-hidden>
         {kind === 'area' ? (
           <AreaChart
             {...shared}
             curveType="monotone"
-            withDots={false}
+            withDots={isSparse}
+            dotProps={{ r: 3 }}
             connectNulls={false}
             areaProps={{ isAnimationActive: false }}
+            areaChartProps={{ accessibilityLayer: false }}
           />
         ) : (
           <BarChart
             {...shared}
             type={kind === 'stacked' ? 'stacked' : 'default'}
             barProps={{ isAnimationActive: false }}
+            barChartProps={{ accessibilityLayer: false }}
           />
         )}
       </div>

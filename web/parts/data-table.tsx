@@ -1,13 +1,16 @@
-import { Button, Group, Table, Text } from '@mantine/core';
+import { Button, Group, Table, Text, UnstyledButton } from '@mantine/core';
+import { CaretDownIcon, CaretSortIcon, CaretUpIcon } from '@radix-ui/react-icons';
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { type ReactNode, type RefObject, useEffect, useRef } from 'react';
-import { useNavigate } from 'react-router';
+import { type ReactNode, type RefObject, useEffect, useMemo, useRef } from 'react';
+import { useNavigate, useSearchParams } from 'react-router';
 
 export interface Column<Row> {
   readonly title: string;
   readonly cell: (row: Row) => ReactNode;
   /** Right-aligned, with digits of one width. */
   readonly numeric?: boolean;
+  /** What rows are sorted by when somebody presses the title. Only for tables that hold all their rows. */
+  readonly sortBy?: (row: Row) => string | number;
 }
 
 interface DataTableProps<Row> {
@@ -24,6 +27,8 @@ interface DataTableProps<Row> {
   readonly maxHeight?: number;
   /** Reads more rows: called at the end of those that are there, and by a button. */
   readonly more?: { readonly has: boolean; readonly busy: boolean; readonly read: () => void };
+  /** The search parameter that says how it is sorted, where a page has several tables. */
+  readonly sortParam?: string;
 }
 
 /** Fewer rows are simply there: nothing to gain. */
@@ -34,9 +39,11 @@ const ROW_HEIGHT = 41;
  * A table of any length: of a long one only the rows in sight are in the page (`aria-rowcount` and `aria-rowindex` say where
  * they stand), so ten thousand scroll as well as ten.
  */
-export function DataTable<Row>(props: DataTableProps<Row>) {
-  const { label, columns, rows, empty = 'Nothing here.', maxHeight = 560, more } = props;
+export function DataTable<Row>({ rows: given, sortParam = 'sort', ...rest }: DataTableProps<Row>) {
+  const { label, columns, empty = 'Nothing here.', maxHeight = 560, more } = rest;
   const box = useRef<HTMLDivElement>(null);
+  const { rows, direction, sort } = useSorted(given, columns, sortParam);
+  const props = { ...rest, rows };
   if (rows.length === 0 && !more?.busy) {
     return (
       <Text c="dimmed" size="sm">
@@ -52,9 +59,13 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
         <Table aria-label={label} aria-rowcount={more?.has ? -1 : rows.length + 1} verticalSpacing={6} highlightOnHover>
           <Table.Thead>
             <Table.Tr aria-rowindex={1}>
-              {columns.map(({ title, numeric }) => (
-                <Table.Th key={title} scope="col" ta={numeric ? 'right' : undefined}>
-                  {title}
+              {columns.map(({ title, numeric, sortBy }) => (
+                <Table.Th key={title} scope="col" ta={numeric ? 'right' : undefined} aria-sort={direction(title)}>
+                  {sortBy === undefined ? (
+                    title
+                  ) : (
+                    <SortButton title={title} direction={direction(title)} onPress={() => sort(title)} />
+                  )}
                 </Table.Th>
               ))}
             </Table.Tr>
@@ -78,6 +89,48 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
         </Group>
       )}
     </>
+  );
+}
+
+type Direction = 'ascending' | 'descending' | undefined;
+
+/** Rows in the order that the URL asks for: `?sort=Title`, or `?sort=-Title` for the highest first. */
+function useSorted<Row>(rows: readonly Row[], columns: readonly Column<Row>[], param: string) {
+  const [params, setParams] = useSearchParams();
+  const asked = params.get(param) ?? '';
+  const descending = asked.startsWith('-');
+  const by = columns.find(({ title, sortBy }) => sortBy && title === asked.replace(/^-/, ''));
+  const sorted = useMemo(() => {
+    const { sortBy } = by ?? {};
+    if (sortBy === undefined) return rows;
+    const sign = descending ? -1 : 1;
+    return rows.toSorted((one, other) => {
+      const [a, b] = [sortBy(one), sortBy(other)];
+      return sign * (typeof a === 'number' && typeof b === 'number' ? a - b : String(a).localeCompare(String(b)));
+    });
+  }, [rows, by, descending]);
+  const direction = (title: string): Direction =>
+    title !== by?.title ? undefined : descending ? 'descending' : 'ascending';
+  /** The highest first, then the lowest, then as the rows came. */
+  const sort = (title: string): void => {
+    // Of the address itself: what was set a moment ago may not have been rendered yet.
+    const next = new URLSearchParams(location.search);
+    const now = direction(title);
+    if (now === 'ascending') next.delete(param);
+    else next.set(param, now === 'descending' ? title : `-${title}`);
+    setParams(next, { replace: true });
+  };
+  return { rows: sorted, direction, sort };
+}
+
+function SortButton(props: { title: string; direction: Direction; onPress: () => void }) {
+  const { title, direction, onPress } = props;
+  const Icon = direction === undefined ? CaretSortIcon : direction === 'descending' ? CaretDownIcon : CaretUpIcon;
+  return (
+    <UnstyledButton className="sort-button" onClick={onPress}>
+      {title}
+      <Icon aria-hidden />
+    </UnstyledButton>
   );
 }
 

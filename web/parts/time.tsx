@@ -89,7 +89,7 @@ export function Ago({ at }: { at: string | null | undefined }) {
   return (
     <Tooltip label={`${local.format(new Date(at))} (${utc(at)})`} events={{ hover: true, focus: true, touch: true }}>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: the tooltip must be reachable without a mouse (WCAG 2.2, 1.4.13 and 2.1.1) */}
-      <time dateTime={at} className="number" tabIndex={0}>
+      <time dateTime={at} className="number time" tabIndex={0}>
         {durationText(now - Date.parse(at))} ago
       </time>
     </Tooltip>
