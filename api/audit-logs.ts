@@ -88,10 +88,20 @@ export function createAuditLogRoutes({ db, audit, auditKey, gateway }: ApiDeps):
       name: 'verifyAuditChain',
       summary: 'Recompute the log, or a part of it, and name the first entry that is not what was written',
       access: auditors,
+      headers: {
+        prefer: {
+          description: 'respond-async (RFC 7240) to be answered 202 at once, in place of waiting',
+          required: false,
+        },
+      },
       body: verificationRequest,
       responses: {
         200: { description: 'The result.', schema: verificationResult },
-        202: { description: 'It takes longer: see Location.', schema: verificationState, headers: ['Location'] },
+        202: {
+          description: 'It takes longer: see Location.',
+          schema: verificationState,
+          headers: ['Location', 'PreferenceApplied'],
+        },
         422: { description: 'The log has no such entries yet.' },
       },
       async handler(context) {
@@ -115,6 +125,10 @@ export function createAuditLogRoutes({ db, audit, auditKey, gateway }: ApiDeps):
           // A start that timed out may still have happened: then the row is final and the workflow finds nothing to do.
           await abandonVerification(db.fork(), id, { status: 'failed', reason: 'not_started' });
           throw error;
+        }
+        if (/(?:^|[,\s])respond-async(?:$|[,;\s])/i.test(context.request.header('prefer') ?? '')) {
+          const answer = accepted(await known(id));
+          return { ...answer, headers: { ...answer.headers, 'Preference-Applied': 'respond-async' } };
         }
         const stored = await follow(
           () => known(id),

@@ -27,6 +27,7 @@ const MAX_PERIOD_MS = 732 * 24 * 3_600_000;
 const params = versionParams.extend({ backtestId: z.uuid() });
 const count = z.number().nonnegative();
 const measure = z.number().nullable();
+const byScore = z.array(count).describe('Element N: how many had the score N / 100');
 const resultSchema = z
   .looseObject({
     rows: count,
@@ -36,7 +37,14 @@ const resultSchema = z
       share: count,
     }),
     rules: z.array(z.looseObject({ ruleId: z.string(), fired: count, share: count })),
-    against: z.looseObject({ version: z.string(), held: count, newlyHeld: count, newlyReleased: count }),
+    against: z.looseObject({
+      ...{ version: z.string(), held: count, newlyHeld: count, newlyReleased: count },
+      scores: z.looseObject({ fraud: byScore, clean: byScore }).optional(),
+    }),
+    scores: z
+      .looseObject({ fraud: byScore, clean: byScore, unknown: byScore })
+      .optional()
+      .describe('By label; reports of earlier versions have none'),
     labels: z.looseObject({ fraud: count, clean: count, unknown: count }),
     quality: z.looseObject({ precision: measure, recall: measure, averagePrecision: measure, auc: measure }),
   })
@@ -193,6 +201,6 @@ function viewOf(stored: StoredBacktest): z.input<typeof backtestSchema> {
     requestedAt: iso(stored.requested_at),
     finishedAt: isoOrNull(stored.made_at),
     reason: stored.reason,
-    result: stored.result === null ? null : { ...stored.result, rules: [...stored.result.rules] },
+    result: stored.result as z.input<typeof resultSchema> | null,
   };
 }

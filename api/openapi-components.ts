@@ -94,6 +94,10 @@ export const HEADERS = {
   },
   ETag: { description: 'SHA-256 of the file, hex', schema: { type: 'string', pattern: '^"[0-9a-f]{64}"$' } },
   ContentDisposition: { description: 'The name of the file', schema: { type: 'string' } },
+  PreferenceApplied: {
+    description: 'What of `Prefer` was followed (RFC 7240)',
+    schema: { type: 'string', enum: ['respond-async'] },
+  },
 } as const satisfies Record<string, Header>;
 
 /** The names of those as they are sent. */
@@ -105,6 +109,7 @@ export const HEADER_NAMES: Readonly<Record<keyof typeof HEADERS, string>> = {
   SetCookie: 'Set-Cookie',
   ETag: 'ETag',
   ContentDisposition: 'Content-Disposition',
+  PreferenceApplied: 'Preference-Applied',
 };
 
 export const headerReferences = (...names: (keyof typeof HEADERS)[]): Record<string, Reference> =>

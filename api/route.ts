@@ -100,7 +100,8 @@ export type ResponseHeader =
   | 'IdempotencyReplayed'
   | 'SetCookie'
   | 'ETag'
-  | 'ContentDisposition';
+  | 'ContentDisposition'
+  | 'PreferenceApplied';
 
 export interface RouteDefinition<
   P extends z.ZodType = z.ZodType,

@@ -7,6 +7,7 @@ import {
   useQuery,
   useQueryClient,
 } from '@tanstack/react-query';
+import { useMemo } from 'react';
 import type { Answer, CallOptions, Input, OperationName } from '../client/index.ts';
 import { client } from './api.ts';
 
@@ -52,8 +53,12 @@ export function useRead<Name extends OperationName>(
   }) as UseQueryResult<Body<Name>>;
 }
 
-/** A list, page after page: `items` of the pages read so far, `more()` reads the next one. */
-export function usePages<Name extends ListName>(name: Name, input: Input<Name>) {
+/**
+ * A list, page after page: `items` of the pages read so far, `more()` reads the next one.
+ *
+ * @param options `still: true` for a list that may have very many pages: it is not read again just because the window came back
+ */
+export function usePages<Name extends ListName>(name: Name, input: Input<Name>, { still = false } = {}) {
   const pages = useInfiniteQuery({
     queryKey: [name, input, 'pages'],
     initialPageParam: undefined as string | undefined,
@@ -64,10 +69,13 @@ export function usePages<Name extends ListName>(name: Name, input: Input<Name>) 
     },
     getNextPageParam: (page) => page.nextCursor ?? undefined,
     placeholderData: keepPreviousData,
+    ...(still ? { refetchOnWindowFocus: false, refetchOnReconnect: false, structuralSharing: false } : {}),
   });
+  // The same array as long as the pages are: ten thousand rows are not drawn anew for nothing.
+  const items = useMemo(() => pages.data?.pages.flatMap((page) => page.items) ?? [], [pages.data]);
   return {
     ...pages,
-    items: pages.data?.pages.flatMap(({ items }) => items) ?? [],
+    items,
     more: () => {
       if (pages.hasNextPage && !pages.isFetchingNextPage) void pages.fetchNextPage();
     },
@@ -80,11 +88,20 @@ export function usePages<Name extends ListName>(name: Name, input: Input<Name>) 
  */
 export function useChange<Name extends OperationName>(
   name: Name,
-  { changes = [], onDone }: { changes?: readonly OperationName[]; onDone?: (answer: Answer<Name>) => void } = {},
+  {
+    changes = [],
+    onDone,
+    headers,
+  }: {
+    changes?: readonly OperationName[];
+    onDone?: (answer: Answer<Name>) => void;
+    headers?: Readonly<Record<string, string>>;
+  } = {},
 ) {
   const queries = useQueryClient();
   return useMutation({
-    mutationFn: async (input: Input<Name>) => (await callOf(name)(input)) as unknown as Answer<Name>,
+    mutationFn: async (input: Input<Name>) =>
+      (await callOf(name)(input, headers && { headers })) as unknown as Answer<Name>,
     onSuccess: (answer) => onDone?.(answer),
     onSettled: () => Promise.all(changes.map((changed) => queries.invalidateQueries({ queryKey: [changed] }))),
   });

@@ -13,6 +13,9 @@ export const consoleRoutes: RouteObject[] = [
   page('api-security', () => import('./staff/api-security.tsx')),
   page('accounts', () => import('./staff/accounts.tsx')),
   page('accounts/:id', () => import('./staff/account.tsx')),
+  page('audit', () => import('./staff/audit.tsx')),
+  page('rule-sets', () => import('./staff/rule-sets.tsx')),
+  page('rule-sets/:version', () => import('./staff/rule-set.tsx')),
 ];
 
 export const accountRoutes: RouteObject[] = [];

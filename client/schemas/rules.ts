@@ -30,7 +30,8 @@ export interface BacktestResult {
   held: number;
   forecast: { perHour: { mean: number; p50: number; p99: number; max: number }; share: number; [member: string]: unknown };
   rules: { ruleId: string; fired: number; share: number; [member: string]: unknown }[];
-  against: { version: string; held: number; newlyHeld: number; newlyReleased: number; [member: string]: unknown };
+  against: { version: string; held: number; newlyHeld: number; newlyReleased: number; scores?: { fraud: number[]; clean: number[]; [member: string]: unknown } | undefined; [member: string]: unknown };
+  scores?: { fraud: number[]; clean: number[]; unknown: number[]; [member: string]: unknown } | undefined;
   labels: { fraud: number; clean: number; unknown: number; [member: string]: unknown };
   quality: { precision: number | null; recall: number | null; averagePrecision: number | null; auc: number | null; [member: string]: unknown };
   [member: string]: unknown;

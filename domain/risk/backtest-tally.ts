@@ -2,7 +2,7 @@ import { MICROS_PER_HOUR, type Micros } from '../time.ts';
 import { forecastOf, type HourlyForecast } from './breaker.ts';
 import type { TransactionFeatures } from './features.ts';
 import type { RuleEngine } from './rule-engine.ts';
-import { averagePrecision, emptyCounts, rocArea } from './score-quality.ts';
+import { averagePrecision, emptyCounts, rocArea, SCORE_LEVELS, type ScoreCounts } from './score-quality.ts';
 import { decideTransaction, isHold, weighedAmount } from './transaction-decision.ts';
 
 /** One decision of the past, to be judged again. */
@@ -34,7 +34,11 @@ export interface BacktestResult {
     readonly held: number;
     readonly newlyHeld: number;
     readonly newlyReleased: number;
+    /** Of the labelled ones. Reports of earlier versions of the program have none. */
+    readonly scores?: ScoreCounts;
   };
+  /** How often each score was given, by label. Reports of earlier versions of the program have none. */
+  readonly scores?: ScoreCounts & { readonly unknown: readonly number[] };
   readonly labels: { readonly fraud: number; readonly clean: number; readonly unknown: number };
   /** Of the labelled ones; a measure that does not exist (no fraud, nothing held) is null. */
   readonly quality: {
@@ -55,9 +59,10 @@ export function createBacktestTally(candidate: RuleEngine, live: RuleEngine) {
   const fired = new Float64Array(candidate.document.rules.length);
   const points = new Float64Array(candidate.document.rules.length);
   const byScore = emptyCounts();
+  const unknownByScore = new Array<number>(SCORE_LEVELS).fill(0);
+  const liveByScore = emptyCounts();
   const count = { rows: 0, held: 0, stepUps: 0, liveHeld: 0, newlyHeld: 0, newlyReleased: 0 };
   const heldOf = { fraud: 0, clean: 0 };
-  let unknown = 0;
 
   function actionOf(engine: RuleEngine, row: BacktestRow, score: number | null) {
     const weighed = weighedAmount(row.features, row.amountMinor, row.exponent);
@@ -88,11 +93,12 @@ export function createBacktestTally(candidate: RuleEngine, live: RuleEngine) {
         if (given !== 0 && !Number.isNaN(given)) fired[index] = (fired[index] as number) + 1;
       }
       if (row.isFraud === null) {
-        unknown += 1;
+        unknownByScore[score] = (unknownByScore[score] as number) + 1;
         return;
       }
       const label = row.isFraud ? 'fraud' : 'clean';
       byScore[label][score] = (byScore[label][score] as number) + 1;
+      liveByScore[label][before.score] = (liveByScore[label][before.score] as number) + 1;
       if (held) heldOf[label] += 1;
     },
 
@@ -116,8 +122,10 @@ export function createBacktestTally(candidate: RuleEngine, live: RuleEngine) {
           held: count.liveHeld,
           newlyHeld: count.newlyHeld,
           newlyReleased: count.newlyReleased,
+          scores: liveByScore,
         },
-        labels: { ...total, unknown },
+        scores: { ...byScore, unknown: unknownByScore },
+        labels: { ...total, unknown: sumOf(unknownByScore) },
         quality: {
           precision: ratio(heldOf.fraud, heldOf.fraud + heldOf.clean),
           recall: ratio(heldOf.fraud, total.fraud),

@@ -152,6 +152,23 @@ describe('the audit log over HTTP', () => {
     expect((await stack.api.post(`${PATH}/verify-chain`)).status).toBe(401);
   });
 
+  it('answers who prefers not to wait at once, and says where the result will be', async () => {
+    await allSealed();
+    const post = (prefer: string) =>
+      stack.api.post(`${PATH}/verify-chain`, {}, { token: auditor.token, headers: { Prefer: prefer } });
+    const answer = await post('respond-async, wait=10');
+    expect(answer.status).toBe(202);
+    expect(answer.headers.get('preference-applied')).toBe('respond-async');
+    const result = await eventually(async () => {
+      const { body } = await stack.api.get(answer.headers.get('location') ?? '', { token: auditor.token });
+      return body.finishedAt === null ? undefined : body;
+    });
+    expect(result).toMatchObject({ verificationId: answer.body.verificationId, status: 'valid' });
+    // Anything else that it might ask for is no reason to leave without the result.
+    const waited = await post('handling=strict');
+    expect([waited.status, waited.headers.get('preference-applied')]).toEqual([200, null]);
+  });
+
   it('[A3] [S8] verifies the chain and leaves a trace of it', async () => {
     await allSealed();
     const answer = await stack.api.post(`${PATH}/verify-chain`, {}, { token: auditor.token });

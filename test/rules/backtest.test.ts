@@ -94,6 +94,12 @@ describe('a back-test over the database', () => {
       },
     });
     expect(done.result.forecast.perHour.mean).toBeCloseTo(2 / 25, 1);
+    // How often each score was given: the two that are risky have 0.75 or more, and one of them is a known fraud.
+    const { scores, against } = done.result;
+    const sum = (counts: number[], from = 0) => counts.slice(from).reduce((total, n) => total + n, 0);
+    expect([sum(scores.fraud), sum(scores.clean), sum(scores.unknown)]).toEqual([2, 0, 4]);
+    expect([sum(scores.fraud, 71), sum(scores.unknown, 71)]).toEqual([1, 1]);
+    expect(sum(against.scores.fraud)).toBe(2);
     expect((await trading.stored(heldLive)).action).toBe('quarantine');
 
     // Folded anew where a decision did not store them, the features come to the same.

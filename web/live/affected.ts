@@ -1,4 +1,4 @@
-import type { OperationName } from '../../client/index.ts';
+import type { LiveEvent, OperationName } from '../../client/index.ts';
 
 /** Which reads an event makes out of date. An event that is not here changes nothing that a page shows. */
 export const AFFECTED: Readonly<Record<string, readonly OperationName[]>> = {
@@ -10,8 +10,22 @@ export const AFFECTED: Readonly<Record<string, readonly OperationName[]>> = {
   lockout: ['getAuthDashboard', 'getOverviewDashboard', 'listAccounts', 'getAccount'],
   restriction: ['getRestriction', 'getAccount', 'listAccounts', 'listAccountSessions', 'getOverviewDashboard'],
   account: ['getAccount', 'listAccounts', 'listAccountSessions'],
+  rule_set: ['listRuleSets', 'getRuleSet'],
   refusal: ['getApiSecurityDashboard'],
-  checkpoint: ['getOverviewDashboard'],
+  checkpoint: ['getOverviewDashboard', 'getAuditCheckpoint', 'listAuditCheckpoints'],
   sealer: ['getOverviewDashboard'],
-  run: ['getOverviewDashboard'],
 };
+
+/** A long piece of work went on or ended: which, is in the event. */
+const RUNS: Readonly<Record<string, readonly OperationName[]>> = {
+  audit_verification: ['getAuditVerification', 'getOverviewDashboard'],
+  backtest: ['listBacktests', 'getBacktest'],
+  backup: ['getOverviewDashboard'],
+  restore_drill: ['getOverviewDashboard'],
+  key_rotation: ['getOverviewDashboard'],
+};
+
+/** The reads that an event makes out of date. */
+export function affectedBy({ event, data }: LiveEvent): readonly OperationName[] {
+  return (event === 'run' ? RUNS[String(data.run)] : AFFECTED[event]) ?? [];
+}

@@ -1,7 +1,7 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { createContext, type ReactNode, useContext, useEffect, useState } from 'react';
 import { followEvents, isProblem, type LiveEvent, type OperationName } from '../../client/index.ts';
-import { AFFECTED } from './affected.ts';
+import { affectedBy } from './affected.ts';
 import { createPace } from './pace.ts';
 
 export type Connection = 'connecting' | 'live' | 'reconnecting';
@@ -50,7 +50,7 @@ export function LiveProvider({ onEnded, children }: { onEnded: () => void; child
           if (event.data.complete !== true) void queries.invalidateQueries();
           continue;
         }
-        pace.ask(AFFECTED[event.event] ?? []);
+        pace.ask(affectedBy(event));
         setNews((before) => [{ ...event, receivedAt: new Date().toISOString() }, ...before].slice(0, NEWS_KEPT));
       }
     }

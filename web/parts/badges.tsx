@@ -3,6 +3,8 @@ import { Badge, Group, Progress, Text } from '@mantine/core';
 /** What a state means to who looks at it. */
 const TONES: Readonly<Record<string, string>> = {
   settled: 'green',
+  success: 'green',
+  succeeded: 'green',
   authenticated: 'green',
   completed: 'green',
   resolved: 'green',
@@ -24,6 +26,7 @@ const TONES: Readonly<Record<string, string>> = {
   proposed: 'yellow',
   pending: 'yellow',
   rejected: 'red',
+  failure: 'red',
   denied: 'red',
   failed: 'red',
   restricted: 'red',
@@ -42,7 +45,8 @@ export function StatusBadge({ status, code }: { status: string; code?: string | 
 }
 
 const SEVERITIES: Readonly<Record<string, string>> = {
-  critical: 'red',
+  // Dark enough for white letters.
+  critical: 'red.9',
   high: 'orange',
   medium: 'yellow',
   low: 'blue',

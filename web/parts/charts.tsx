@@ -1,4 +1,4 @@
-import { AreaChart, BarChart } from '@mantine/charts';
+import { AreaChart, BarChart, LineChart } from '@mantine/charts';
 import '@mantine/charts/styles.css';
 import { Table, Text, VisuallyHidden } from '@mantine/core';
 
@@ -21,14 +21,16 @@ interface ChartProps {
 }
 
 interface PlotProps extends ChartProps {
-  readonly kind: 'area' | 'bars' | 'stacked';
+  readonly kind: 'area' | 'bars' | 'stacked' | 'line';
+  /** Of lines: from where to where both axes go, with numbers along the horizontal one. */
+  readonly range?: readonly [from: number, to: number];
 }
 
 /** Fewer points are drawn as dots, too. */
 const SPARSE = 20;
 
 /** A chart for the eye, and the same numbers as a table for who cannot see it. Loaded when a page has one. */
-export default function Plot({ kind, label, data, by, series, height = 220, format }: PlotProps) {
+export default function Plot({ kind, label, data, by, series, height = 220, format, range }: PlotProps) {
   if (data.length === 0) {
     return (
       <Text c="dimmed" size="sm">
@@ -51,7 +53,20 @@ export default function Plot({ kind, label, data, by, series, height = 220, form
     <figure aria-label={label} className="plot">
       {/* Out of the order of Tab, too: the table below says the same. */}
       <div aria-hidden>
-        {kind === 'area' ? (
+        {kind === 'line' ? (
+          <LineChart
+            {...shared}
+            curveType="linear"
+            withDots={isSparse}
+            connectNulls
+            lineProps={{ isAnimationActive: false }}
+            lineChartProps={{ accessibilityLayer: false }}
+            {...(range && {
+              xAxisProps: { type: 'number', domain: [...range], ...(format && { tickFormatter: format }) },
+              yAxisProps: { domain: [...range] },
+            })}
+          />
+        ) : kind === 'area' ? (
           <AreaChart
             {...shared}
             curveType="monotone"

@@ -13,13 +13,17 @@ interface ConfirmButtonProps {
   readonly color?: string;
   readonly variant?: string;
   readonly size?: string;
+  /** On the button that leaves everything as it is. */
+  readonly keepLabel?: string;
+  /** Fields of the call. */
+  readonly children?: ReactNode;
   /** Rejects where the call is refused: the dialog stays open and says why. */
   readonly onConfirm: () => Promise<unknown>;
 }
 
-/** A button of something that is not undone, and so is asked for twice; it needs no reason. */
+/** A button of something that is not undone, and so is asked for twice. What needs a reason has a `ReasonButton`. */
 export function ConfirmButton(props: ConfirmButtonProps) {
-  const { label, name, what, color, variant = 'default', size = 'sm', onConfirm } = props;
+  const { label, name, what, color, variant = 'default', size = 'sm', keepLabel = 'Cancel', onConfirm } = props;
   const [opened, { open, close }] = useDisclosure();
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<string>();
@@ -45,6 +49,7 @@ export function ConfirmButton(props: ConfirmButtonProps) {
       <Modal opened={opened} onClose={close} title={name ?? label} centered>
         <Stack>
           <Text size="sm">{what}</Text>
+          {props.children}
           {problem !== undefined && (
             <Alert role="alert" color="red" variant="light">
               {problem}
@@ -52,7 +57,7 @@ export function ConfirmButton(props: ConfirmButtonProps) {
           )}
           <Group justify="flex-end">
             <Button variant="default" onClick={close} data-autofocus>
-              Keep it
+              {keepLabel}
             </Button>
             <Button color={color} loading={busy} onClick={() => void confirm()}>
               {label}

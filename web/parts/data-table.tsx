@@ -1,7 +1,7 @@
 import { Button, Group, Table, Text, UnstyledButton } from '@mantine/core';
 import { CaretDownIcon, CaretSortIcon, CaretUpIcon } from '@radix-ui/react-icons';
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { type ReactNode, type RefObject, useEffect, useMemo, useRef } from 'react';
+import { memo, type ReactNode, type RefObject, useEffect, useMemo, useRef } from 'react';
 import { useNavigate, useSearchParams } from 'react-router';
 
 export interface Column<Row> {
@@ -34,6 +34,8 @@ interface DataTableProps<Row> {
 /** Fewer rows are simply there: nothing to gain. */
 const VIRTUAL_FROM = 60;
 const ROW_HEIGHT = 41;
+/** So many rows before the end the next ones are read, so that who scrolls need not wait for them. */
+const READ_AHEAD = 40;
 
 /**
  * A table of any length: of a long one only the rows in sight are in the page (`aria-rowcount` and `aria-rowindex` say where
@@ -151,7 +153,7 @@ function VirtualRows<Row>({ box, ...props }: DataTableProps<Row> & { box: RefObj
   const last = items.at(-1);
   const above = first?.start ?? 0;
   const below = virtual.getTotalSize() - (last?.end ?? 0);
-  const isAtEnd = last !== undefined && last.index >= rows.length - 1;
+  const isAtEnd = last !== undefined && last.index >= rows.length - READ_AHEAD;
   // biome-ignore lint/correctness/useExhaustiveDependencies: more rows are read once for each end that is reached
   useEffect(() => {
     if (isAtEnd && more?.has && !more.busy) more.read();
@@ -184,7 +186,10 @@ interface DataRowProps<Row> extends DataTableProps<Row> {
   readonly measure?: (element: HTMLTableRowElement | null) => void;
 }
 
-function DataRow<Row>({ row, index, columns, linkOf, isSelected, measure }: DataRowProps<Row>) {
+/** Drawn again only when something of it changed: scrolling moves rows and changes none. */
+const DataRow = memo(RowView) as typeof RowView;
+
+function RowView<Row>({ row, index, columns, linkOf, isSelected, measure }: DataRowProps<Row>) {
   const navigate = useNavigate();
   const link = linkOf?.(row);
   const selected = isSelected?.(row) === true;
