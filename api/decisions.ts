@@ -1,20 +1,39 @@
 import { z } from 'zod';
-import { iso } from '../db/sql.ts';
-import { findTransaction, type TransactionRow } from '../db/transactions.ts';
+import { iso, isoOrNull } from '../db/sql.ts';
+import { displayExponent, findTransaction, type TransactionRow } from '../db/transactions.ts';
 import { DomainError } from '../domain/errors.ts';
+import { formatAmount, formatQuantity } from '../domain/money.ts';
 import { explainReason } from '../domain/risk/explanation.ts';
 import { scoreAsFraction } from '../domain/risk/score.ts';
 import { VOCABULARY } from '../domain/risk/vocabulary.ts';
 import type { ApiDeps } from './deps.ts';
-import { transactionAction, transactionStatus } from './enumerations.ts';
+import { transactionAction, transactionStatus, transactionType } from './enumerations.ts';
 import { nameSchemas } from './named-schemas.ts';
 import { type Route, route } from './route.ts';
 
 const action = transactionAction;
 const value = z.union([z.number(), z.string()]).nullable();
+/** What was asked for. */
+const termsSchema = z.object({
+  userId: z.uuid(),
+  accountId: z.uuid(),
+  type: transactionType,
+  instrument: z.string().nullable(),
+  quantity: z.string().nullable(),
+  amount: z.string().nullable().describe('Null while no price is known'),
+  currency: z.string(),
+  baseAmount: z.string().nullable().describe('In the base currency; null while there is no exchange rate'),
+  baseCurrency: z.string(),
+  category: z.string(),
+  counterparty: z.string().nullable(),
+  heldAt: z.iso.datetime().nullable().describe('Null where it was never held'),
+  finishedAt: z.iso.datetime().nullable(),
+});
 const decisionSchema = z.object({
   transactionId: z.uuid(),
   status: transactionStatus,
+  code: z.string().nullable(),
+  transaction: termsSchema,
   decidedAt: z.iso.datetime(),
   ruleSetVersion: z.string(),
   score: z.number(),
@@ -48,7 +67,7 @@ const decisionSchema = z.object({
     z.object({ version: z.string(), score: z.number(), action, points: z.record(z.string(), z.number()) }),
   ),
 });
-nameSchemas({ Decision: decisionSchema });
+nameSchemas({ Decision: decisionSchema, DecidedTransaction: termsSchema });
 
 /** Why a transaction was decided as it was: for staff, never for the customer. */
 export function createDecisionRoutes({ db }: ApiDeps): Route[] {
@@ -76,6 +95,8 @@ function decisionOf(row: TransactionRow): z.input<typeof decisionSchema> {
   return {
     transactionId: row.id,
     status: row.status,
+    code: row.code,
+    transaction: termsOf(row, currency),
     decidedAt: iso(row.created_at),
     ruleSetVersion: row.rule_set_version,
     score: scoreAsFraction(row.score),
@@ -102,6 +123,26 @@ function decisionOf(row: TransactionRow): z.input<typeof decisionSchema> {
       action: would,
       points: { ...points },
     })),
+  };
+}
+
+function termsOf(row: TransactionRow, baseCurrency: string): z.input<typeof termsSchema> {
+  const money = (minor: string | null, currency: string) =>
+    minor === null ? null : formatAmount(BigInt(minor), displayExponent(currency));
+  return {
+    userId: row.user_id,
+    accountId: row.account_id,
+    type: row.type,
+    instrument: row.instrument_id,
+    quantity: row.quantity === null ? null : formatQuantity(BigInt(row.quantity)),
+    amount: money(row.amount, row.currency),
+    currency: row.currency,
+    baseAmount: money(row.base_amount, baseCurrency),
+    baseCurrency,
+    category: row.category,
+    counterparty: row.counterparty,
+    heldAt: isoOrNull(row.held_at),
+    finishedAt: isoOrNull(row.finished_at),
   };
 }
 

@@ -2,7 +2,13 @@ import { z } from 'zod';
 import { lockIncident, resolveLockedIncident, takeUpLockedIncident } from '../db/incidents.ts';
 import { iso, isoOrNull, row, rows, type Tx } from '../db/sql.ts';
 import { DomainError } from '../domain/errors.ts';
-import { assertIncidentCanBecome, INCIDENT_STATUSES, type IncidentStatus } from '../domain/incident.ts';
+import {
+  assertIncidentCanBecome,
+  CAUSE_SEVERITY,
+  INCIDENT_STATUSES,
+  type IncidentCause,
+  type IncidentStatus,
+} from '../domain/incident.ts';
 import { workflowIds } from '../workflows/contract.ts';
 import { decodeCursor, pageOf, pageQuery } from './cursor.ts';
 import type { ApiDeps } from './deps.ts';
@@ -46,6 +52,10 @@ const listQuery = z.object({
     .optional()
     .describe('`unresolved`: open or investigating'),
   severity: incidentSeverity.optional().describe('Exactly this severity'),
+  cause: z
+    .enum(Object.keys(CAUSE_SEVERITY) as IncidentCause[])
+    .optional()
+    .describe('What brought it about'),
   ...pageQuery,
 });
 const pathParams = z.object({ incidentId: z.uuid() });
@@ -108,8 +118,16 @@ export function createIncidentRoutes({ db, audit, gateway, log }: ApiDeps): Rout
             where ($1::text is null or status = $1 or ($1 = 'unresolved' and status <> 'resolved'))
               and ($2::text is null or severity = $2)
               and ($3::timestamptz is null or (opened_at, id) < ($3::timestamptz, $4::uuid))
+              and ($6::text is null or cause = $6)
             order by opened_at desc, id desc limit $5`,
-          [query.status ?? null, query.severity ?? null, after?.at ?? null, after?.id ?? null, query.limit + 1],
+          [
+            query.status ?? null,
+            query.severity ?? null,
+            after?.at ?? null,
+            after?.id ?? null,
+            query.limit + 1,
+            query.cause ?? null,
+          ],
         );
         const page = pageOf(found, query.limit, ({ opened_at, id }) => ({ at: opened_at, id }));
         return { status: 200, body: { items: page.items.map(summaryOf), nextCursor: page.nextCursor } };

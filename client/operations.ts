@@ -188,7 +188,7 @@ export interface Operations {
   /** Bundles of evidence of an incident, newest first */
   listIncidentEvidence: { input: { path: { incidentId: string }; query?: { limit?: number | undefined; cursor?: string | undefined } }; answers: { 200: EvidenceBundleList } };
   /** Incidents, newest first */
-  listIncidents: { input: { query?: { status?: "open" | "investigating" | "resolved" | "unresolved" | undefined; severity?: IncidentSeverity | undefined; limit?: number | undefined; cursor?: string | undefined } }; answers: { 200: IncidentList } };
+  listIncidents: { input: { query?: { status?: "open" | "investigating" | "resolved" | "unresolved" | undefined; severity?: IncidentSeverity | undefined; cause?: "lockout" | "secret_age" | "quarantine" | "factor_shortage" | "step_up_failed" | "workflow_lost" | "maintenance_late" | "alert" | "passkey_cloned" | "payment_mismatch" | "login_escalated" | "transaction_escalated" | "restriction" | "backup_failed" | "restore_drill_failed" | "rule_set_breaker" | "audit_failure" | "transaction_altered" | "field_tampered" | undefined; limit?: number | undefined; cursor?: string | undefined } }; answers: { 200: IncidentList } };
   /** Instruments with their latest price */
   listInstruments: { input: {  }; answers: { 200: InstrumentList } };
   /** Rotations, newest first */

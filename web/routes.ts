@@ -8,6 +8,11 @@ const page = (path: string, load: () => Promise<{ default: React.ComponentType }
 
 export const consoleRoutes: RouteObject[] = [
   page('reviews', () => import('./staff/reviews.tsx')),
+  page('reviews/:transactionId', () => import('./staff/review.tsx')),
+  page('transactions', () => import('./staff/transactions.tsx')),
+  page('transactions/:transactionId', () => import('./staff/transaction.tsx')),
+  page('incidents', () => import('./staff/incidents.tsx')),
+  page('incidents/:incidentId', () => import('./staff/incident.tsx')),
   page('overview', () => import('./staff/overview.tsx')),
   page('authentication', () => import('./staff/authentication.tsx')),
   page('api-security', () => import('./staff/api-security.tsx')),

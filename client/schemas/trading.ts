@@ -5,9 +5,27 @@ import type { ExceededLimit, FactorMethod, TransactionAction, TransactionStatus,
  * `npx vitest run --project servers test/client/operations.test.ts -u` writes it anew.
  */
 
+export interface DecidedTransaction {
+  userId: string;
+  accountId: string;
+  type: TransactionType;
+  instrument: string | null;
+  quantity: string | null;
+  amount: string | null;
+  currency: string;
+  baseAmount: string | null;
+  baseCurrency: string;
+  category: string;
+  counterparty: string | null;
+  heldAt: string | null;
+  finishedAt: string | null;
+}
+
 export interface Decision {
   transactionId: string;
   status: TransactionStatus;
+  code: string | null;
+  transaction: DecidedTransaction;
   decidedAt: string;
   ruleSetVersion: string;
   score: number;

@@ -2,10 +2,24 @@ import type { LiveEvent, OperationName } from '../../client/index.ts';
 
 /** Which reads an event makes out of date. An event that is not here changes nothing that a page shows. */
 export const AFFECTED: Readonly<Record<string, readonly OperationName[]>> = {
-  hold: ['listReviews', 'getTransactionsDashboard', 'listIncidents', 'getOverviewDashboard'],
+  hold: [
+    'listReviews',
+    'getReview',
+    'getDecision',
+    'getTransactionsDashboard',
+    'listIncidents',
+    'getOverviewDashboard',
+  ],
   decision: ['listReviews', 'getReview', 'getDecision', 'getTransactionsDashboard', 'getOverviewDashboard'],
-  incident: ['listIncidents', 'getIncident', 'getOverviewDashboard', 'getAccount'],
-  activity: ['getOverviewDashboard', 'getAuthDashboard', 'listAccountLogins', 'listAccountSessions'],
+  review: ['listReviews', 'getReview'],
+  incident: ['listIncidents', 'getIncident', 'getReview', 'getOverviewDashboard', 'getAccount'],
+  activity: [
+    'getOverviewDashboard',
+    'getAuthDashboard',
+    'getTransactionsDashboard',
+    'listAccountLogins',
+    'listAccountSessions',
+  ],
   login: ['getAuthDashboard', 'getOverviewDashboard', 'listAccountLogins'],
   lockout: ['getAuthDashboard', 'getOverviewDashboard', 'listAccounts', 'getAccount'],
   restriction: ['getRestriction', 'getAccount', 'listAccounts', 'listAccountSessions', 'getOverviewDashboard'],
@@ -23,6 +37,7 @@ const RUNS: Readonly<Record<string, readonly OperationName[]>> = {
   backup: ['getOverviewDashboard'],
   restore_drill: ['getOverviewDashboard'],
   key_rotation: ['getOverviewDashboard'],
+  evidence: ['listIncidentEvidence'],
 };
 
 /** The reads that an event makes out of date. */

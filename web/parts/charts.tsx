@@ -21,13 +21,22 @@ interface ChartProps {
 }
 
 interface PlotProps extends ChartProps {
-  readonly kind: 'area' | 'bars' | 'stacked' | 'line';
+  /** `rows` are bars that lie, for names that need their room. */
+  readonly kind: 'area' | 'bars' | 'stacked' | 'rows' | 'line';
   /** Of lines: from where to where both axes go, with numbers along the horizontal one. */
   readonly range?: readonly [from: number, to: number];
 }
 
 /** Fewer points are drawn as dots, too. */
 const SPARSE = 20;
+
+const LYING = {
+  orientation: 'vertical',
+  gridAxis: 'x',
+  yAxisProps: { width: 150, interval: 0 },
+  xAxisProps: { allowDecimals: false },
+  maxBarWidth: 22,
+} as const;
 
 /** A chart for the eye, and the same numbers as a table for who cannot see it. Loaded when a page has one. */
 export default function Plot({ kind, label, data, by, series, height = 220, format, range }: PlotProps) {
@@ -79,6 +88,7 @@ export default function Plot({ kind, label, data, by, series, height = 220, form
         ) : (
           <BarChart
             {...shared}
+            {...(kind === 'rows' ? LYING : {})}
             type={kind === 'stacked' ? 'stacked' : 'default'}
             barProps={{ isAnimationActive: false }}
             barChartProps={{ accessibilityLayer: false }}

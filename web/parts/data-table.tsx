@@ -3,6 +3,7 @@ import { CaretDownIcon, CaretSortIcon, CaretUpIcon } from '@radix-ui/react-icons
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { memo, type ReactNode, type RefObject, useEffect, useMemo, useRef } from 'react';
 import { useNavigate, useSearchParams } from 'react-router';
+import { useRowKeys } from './row-keys.ts';
 
 export interface Column<Row> {
   readonly title: string;
@@ -22,6 +23,11 @@ interface DataTableProps<Row> {
   /** Where a click on a row leads; its first cell should be a link to the same place, for who uses the keyboard. */
   readonly linkOf?: (row: Row) => string;
   readonly isSelected?: (row: Row) => boolean;
+  /**
+   * Keys that do something with the row that has the focus. With them `j` and `k` walk through the rows from anywhere on the
+   * page; in every table with links the arrow keys do.
+   */
+  readonly keys?: Readonly<Record<string, (row: Row) => void>>;
   readonly empty?: string;
   /** The height from which on rows scroll below the head, in pixels. */
   readonly maxHeight?: number;
@@ -46,6 +52,7 @@ export function DataTable<Row>({ rows: given, sortParam = 'sort', ...rest }: Dat
   const box = useRef<HTMLDivElement>(null);
   const { rows, direction, sort } = useSorted(given, columns, sortParam);
   const props = { ...rest, rows };
+  useRowKeys(box, rows, rest.keys);
   if (rows.length === 0 && !more?.busy) {
     return (
       <Text c="dimmed" size="sm">

@@ -1,11 +1,11 @@
-import { ActionIcon, Code, CopyButton, Group, Tooltip } from '@mantine/core';
+import { ActionIcon, Box, Code, CopyButton, Tooltip } from '@mantine/core';
 import { CheckIcon, CopyIcon } from '@radix-ui/react-icons';
 
-/** An id, shortened where it is long, with a button that copies all of it. */
+/** An id, shortened where it is long, with a button that copies all of it. It may stand within a sentence. */
 export function Id({ id, what = 'id' }: { id: string; what?: string }) {
   const short = id.length > 16 ? `${id.slice(0, 8)}…${id.slice(-4)}` : id;
   return (
-    <Group gap={4} wrap="nowrap" display="inline-flex">
+    <Box component="span" className="id">
       <Code title={id}>{short}</Code>
       <CopyButton value={id} timeout={2_000}>
         {({ copied, copy }) => (
@@ -16,6 +16,6 @@ export function Id({ id, what = 'id' }: { id: string; what?: string }) {
           </Tooltip>
         )}
       </CopyButton>
-    </Group>
+    </Box>
   );
 }

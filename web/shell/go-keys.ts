@@ -1,21 +1,20 @@
 import { useEffect } from 'react';
 import { useNavigate } from 'react-router';
+import { isForPage, useSingleKeys } from '../parts/keys.tsx';
 import type { Place } from './navigation.ts';
 
 /** How long after `g` the letter of a page is waited for. */
 const PAIR_MS = 1_200;
 
-const isTyping = (target: EventTarget | null): boolean =>
-  target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
-
 /** `g` and a page's letter open it; `?` opens the list of pages with their letters. Nothing happens while somebody types. */
 export function useGoKeys(places: readonly Place[]): void {
   const navigate = useNavigate();
+  const [on] = useSingleKeys();
   useEffect(() => {
+    if (!on) return;
     let pressedAt = 0;
     function onKey(event: KeyboardEvent): void {
-      if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
-      if (document.querySelector('[aria-modal="true"]') !== null) return;
+      if (!isForPage(event)) return;
       if (event.key === '?') {
         event.preventDefault();
         void import('@mantine/spotlight').then(({ spotlight }) => spotlight.open());
@@ -34,5 +33,5 @@ export function useGoKeys(places: readonly Place[]): void {
     }
     document.addEventListener('keydown', onKey);
     return () => document.removeEventListener('keydown', onKey);
-  }, [places, navigate]);
+  }, [places, navigate, on]);
 }
