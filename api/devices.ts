@@ -149,7 +149,7 @@ export function createDeviceRoutes({ config, db, keyring, audit }: ApiDeps): Rou
       summary: 'Forget a device and end its sessions',
       access: ANYBODY,
       params: devicePath,
-      responses: { 204: { description: 'Forgotten' }, 404: { description: 'not_found' } },
+      responses: { 204: { description: 'Forgotten', headers: ['SetCookie'] }, 404: { description: 'not_found' } },
       handler: revoke,
     }),
   ];

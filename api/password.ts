@@ -220,7 +220,7 @@ export function createPasswordRoutes(deps: ApiDeps): Route[] {
       access: { kind: 'public' },
       body: resetBody,
       responses: {
-        204: { description: 'Set' },
+        204: { description: 'Set', headers: ['SetCookie'] },
         400: { description: 'token_invalid' },
         422: { description: 'password_breached' },
       },

@@ -219,6 +219,7 @@ export function createRegisterRoutes(deps: ApiDeps): Route[] {
             status: z.literal('registered'),
             deviceToken: z.string().optional().describe('Send it with the first login; browsers get a cookie'),
           }),
+          headers: ['SetCookie'],
         },
         422: { description: 'password_breached' },
       },

@@ -157,7 +157,7 @@ export function createSessionRoutes({ config, db, keyring, audit }: ApiDeps): Ro
       summary: 'End one of the own sessions',
       access: ANYBODY,
       params: sessionPath,
-      responses: { 204: { description: 'Ended' }, 404: { description: 'not_found' } },
+      responses: { 204: { description: 'Ended', headers: ['SetCookie'] }, 404: { description: 'not_found' } },
       handler: revoke,
     }),
     route({
@@ -175,7 +175,7 @@ export function createSessionRoutes({ config, db, keyring, audit }: ApiDeps): Ro
       name: 'logout',
       summary: 'End this session',
       access: { ...ANYBODY, passwordChange: true },
-      responses: { 204: { description: 'Ended' } },
+      responses: { 204: { description: 'Ended', headers: ['SetCookie'] } },
       handler: logout,
     }),
     route({
