@@ -23,8 +23,8 @@ export const accountQuery = z.strictObject({
     .regex(/^[\x21-\x7e]+$/, 'must be an e-mail address or how one begins')
     .optional()
     .describe('How the address begins; for reviewers, who read addresses masked, the whole address'),
-  role: z.enum(ROLES).optional(),
-  state: z.enum(ACCOUNT_STATES).optional(),
+  role: z.enum(ROLES).optional().describe('Exactly this role'),
+  state: z.enum(ACCOUNT_STATES).optional().describe('In this state now'),
   ...pageQuery,
 });
 

@@ -94,6 +94,7 @@ const PLACEHOLDERS: Readonly<Record<string, string>> = {
   rotationId: 'Id of the rotation',
   seq: 'Place of the entry in the chain, from 0',
   transactionId: 'Id of the transaction',
+  session_id: 'Id of the session',
   user_id: 'Id of the user',
   version: 'Name of the rule set version',
 };

@@ -3,15 +3,6 @@
  * `npx vitest run --project servers test/client/operations.test.ts -u` writes it anew.
  */
 
-export interface Console {
-  user: { userId: string; sessionId: string; email: string; fullName: string; role: "customer" | "reviewer" | "admin" | "auditor" | "importer"; may: { review: boolean; handleIncidents: boolean; audit: boolean; administer: boolean }; factorFreshUntil: string | null };
-  staff: ({ userId: string; fullName: string; role: "customer" | "reviewer" | "admin" | "auditor" | "importer" })[];
-  installation: { production: boolean; baseCurrency: string; auditOrigin: string; backupTimeZone: string; rateLimitPerMinute: number; stepUpFreshnessSeconds: number };
-  temporal: { namespace: string; uiUrl: string | null; workflowUrl: string | null };
-  thresholds: { login: { ruleSetVersion: string; factorAbove: number; additionalVerificationAbove: number; deniedAbove: number; lockout: { failures: number; windowSeconds: number; durationSeconds: number } }; transaction: { ruleSetVersion: string; factorAbove: number; highRiskAbove: number; reviewAbove: number; escalateAbove: number; stepUpAmountAbove: string; reviewWindowSeconds: number } };
-  review: { windowSeconds: number; claimSeconds: number; secondApprovalAbove: string | null };
-}
-
 /** A code never changes its meaning; there may be new ones. */
 export type ErrorCode = "validation_failed" | "malformed_body" | "amount_invalid" | "quantity_invalid" | "idempotency_key_required" | "invalid_cursor" | "token_invalid" | "webhook_invalid" | "session_required" | "invalid_credentials" | "factor_invalid" | "signature_invalid" | "forbidden" | "csrf_invalid" | "origin_refused" | "login_denied" | "account_restricted" | "account_disabled" | "password_change_required" | "step_up_needed" | "own_transaction" | "own_account" | "not_a_reviewer" | "decided_before" | "second_person_required" | "deposits_off" | "not_found" | "login_expired" | "factor_expired" | "appeal_expired" | "erased" | "idempotency_key_reused" | "illegal_transition" | "already_decided" | "already_voted" | "already_claimed" | "claimed_by_other" | "not_claimed" | "already_appealed" | "not_appealable" | "terms_changed" | "review_expired" | "not_locked" | "not_cancellable" | "not_awaiting_factor" | "already_enrolled" | "factor_required" | "not_offered" | "no_payment" | "already_exists" | "last_admin" | "account_in_use" | "already_restricted" | "not_restricted" | "recovery_out_of_order" | "too_many_shadows" | "report_required" | "no_proposal" | "live_changed" | "backup_running" | "too_many_keys" | "rotation_running" | "field_tampered" | "log_damaged" | "account_locked" | "amount_mismatch" | "amount_too_small" | "amount_too_large" | "insufficient_funds" | "instrument_unknown" | "price_stale" | "price_limit" | "currency_unsupported" | "counterparty_unknown" | "step_up_failed" | "step_up_expired" | "review_rejected" | "cancelled" | "payment_failed" | "payment_expired" | "payment_mismatch" | "amount_not_payable" | "rate_unavailable" | "rate_moved" | "limit_exceeded" | "range_beyond_log" | "password_breached" | "rate_limited" | "tls_required" | "verdict_pending" | "tree_behind" | "database_unavailable" | "keys_unavailable" | "temporal_unavailable" | "mail_unavailable" | "payments_unavailable" | "backups_unavailable" | "internal_error";
 
@@ -30,18 +21,6 @@ export type LabelValue = "confirmed_fraud" | "false_positive" | "inconclusive";
 export type LimitGroup = "money_out" | "deposit" | "trade";
 
 export type LimitWindow = "per_transaction" | "rolling_24h" | "rolling_30d";
-
-export interface Lockout {
-  lockoutId: string;
-  workflowId: string;
-  userId: string | null;
-  subject: string;
-  startedAt: string;
-  lockedUntil: string;
-  secondsLeft: number;
-  unlockRequestedBy: string | null;
-  unlockReason: string | null;
-}
 
 export interface LoginAttempt {
   loginId: string;

@@ -73,6 +73,15 @@ export interface AccountSummary {
   createdAt: string;
 }
 
+export interface Console {
+  user: { userId: string; sessionId: string; email: string; fullName: string; role: "customer" | "reviewer" | "admin" | "auditor" | "importer"; may: { review: boolean; handleIncidents: boolean; audit: boolean; administer: boolean }; factorFreshUntil: string | null };
+  staff: ({ userId: string; fullName: string; role: "customer" | "reviewer" | "admin" | "auditor" | "importer" })[];
+  installation: { production: boolean; baseCurrency: string; auditOrigin: string; backupTimeZone: string; rateLimitPerMinute: number; stepUpFreshnessSeconds: number };
+  temporal: { namespace: string; uiUrl: string | null; workflowUrl: string | null };
+  thresholds: { login: { ruleSetVersion: string; factorAbove: number; additionalVerificationAbove: number; deniedAbove: number; lockout: { failures: number; windowSeconds: number; durationSeconds: number } }; transaction: { ruleSetVersion: string; factorAbove: number; highRiskAbove: number; reviewAbove: number; escalateAbove: number; stepUpAmountAbove: string; reviewWindowSeconds: number } };
+  review: { windowSeconds: number; claimSeconds: number; secondApprovalAbove: string | null };
+}
+
 export interface CreatedUser {
   userId: string;
   email: string;
@@ -133,6 +142,18 @@ export interface IssuedSigningKey {
   revokedAt: string | null;
   secret: string;
   audience: string;
+}
+
+export interface Lockout {
+  lockoutId: string;
+  workflowId: string;
+  userId: string | null;
+  subject: string;
+  startedAt: string;
+  lockedUntil: string;
+  secondsLeft: number;
+  unlockRequestedBy: string | null;
+  unlockReason: string | null;
 }
 
 export interface Me {

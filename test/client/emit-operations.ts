@@ -14,7 +14,7 @@ interface Named {
 
 /** The files of client/schemas, by the tags of the calls whose objects they hold. What several of them need is in `general`. */
 const AREAS: Readonly<Record<string, readonly string[]>> = {
-  identity: ['auth', 'profile', 'devices', 'signing-keys', 'users', 'accounts'],
+  identity: ['auth', 'profile', 'devices', 'signing-keys', 'users', 'accounts', 'lockouts', 'console'],
   trading: ['portfolio', 'transactions', 'instruments', 'prices', 'exchange-rates'],
   security: ['reviews', 'incidents', 'dashboard'],
   rules: ['rule-sets', 'rules'],

@@ -94,23 +94,29 @@ const READ_ALL = `(async () => {
     box.scrollTop = box.scrollHeight;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
+  box.scrollTop = box.scrollHeight;
 })()`;
 
-/** Scrolls to the top as fast as frames come: how long each took, and how many rows were in the page at most. */
-const SCROLL_UP = `(async () => {
+/**
+ * Scrolls up and down between the top and a height as fast as frames come: how long half of them took at most, and how many
+ * rows were in the page at most.
+ */
+const scroll = (height: number) => `(async () => {
   const box = document.querySelector('section.rows');
   const frames = [];
-  let inPage = 0;
-  let before = performance.now();
-  while (box.scrollTop > 0) {
-    box.scrollTop -= 1_500;
+  let [inPage, step, before] = [0, -1_500, performance.now()];
+  while (frames.length < 200) {
+    if (box.scrollTop <= 0) step = 1_500;
+    else if (box.scrollTop >= ${height}) step = -1_500;
+    box.scrollTop += step;
     const now = await new Promise(requestAnimationFrame);
     frames.push(now - before);
     before = now;
     inPage = Math.max(inPage, box.querySelectorAll('tbody tr[aria-rowindex]').length);
   }
-  return { inPage, count: frames.length, median: frames.toSorted((a, b) => a - b)[frames.length >> 1] };
+  return { inPage, median: frames.toSorted((a, b) => a - b)[100] };
 })()`;
+type Scrolled = Record<'inPage' | 'median', number>;
 
 /** The red of what must not be overlooked. */
 const ALARM = 'rgb(180, 35, 24)';
@@ -162,14 +168,14 @@ test('ten thousand entries scroll: few rows are in the page, and the last one is
   const { page, picture } = await open('/console/audit?action=test.scrolled');
   const box = page.getByRole('region', { name: 'Audit entries, table' });
   await box.waitFor();
+  // Within the first 200, as far as no more of them are read.
+  const short = (await page.evaluate(scroll(4_500))) as Scrolled;
   await page.evaluate(READ_ALL);
-  const last = page.locator('tbody tr[aria-rowindex]').last();
-  expect(await last.getAttribute('aria-rowindex')).toBe(String(ENTRIES + 1));
-  const { inPage, count, median } = (await page.evaluate(SCROLL_UP)) as Record<'inPage' | 'count' | 'median', number>;
-  expect(count).toBeGreaterThan(200);
-  expect(inPage).toBeLessThan(60);
-  // Half of the frames at least are as quick as a screen shows them, one left out.
-  expect(median).toBeLessThan(34);
+  await page.locator(`tbody tr[aria-rowindex="${ENTRIES + 1}"]`).waitFor();
+  const long = (await page.evaluate(scroll(Number.MAX_SAFE_INTEGER))) as Scrolled;
+  expect(long.inPage).toBeLessThan(60);
+  // As quick as a screen shows frames, one left out; on a machine with other work no slower than a list a fiftieth as long.
+  expect(long.median).toBeLessThan(Math.max(34, 2 * short.median));
   await picture('audit', { fullPage: false });
 }, 240_000);
 

@@ -74,7 +74,7 @@ describe('the queue', () => {
     const said = page.getByText('The withdrawal of 500.00 USD is settled.');
     await said.waitFor();
     // The focus is where the answer stands, not back at the top of the page.
-    await eventually(() => page.evaluate<boolean>(`document.activeElement.textContent.includes('is settled')`), {
+    await eventually(() => page.evaluate<boolean>(`document.activeElement.matches('[role=status]')`), {
       what: 'the focus',
     });
     await page.getByRole('form', { name: 'Verdict' }).waitFor({ state: 'detached' });
