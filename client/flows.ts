@@ -24,6 +24,7 @@ export function createFlows({ call, session, onStepUp }: FlowDeps) {
         for: 'login',
         methods: isEnrolment ? ['totp'] : body.methods,
         ...(isEnrolment ? { enrolment: body.totp } : {}),
+        expiresAt: body.expiresAt,
         options: async () => (await call('loginFactorOptions', { path }, options)).body,
         mailCode: async () => void (await call('resendLoginCode', { path }, options)),
       },
@@ -31,6 +32,22 @@ export function createFlows({ call, session, onStepUp }: FlowDeps) {
     );
     if (proven === undefined) return answer;
     return proven.status === 202 ? prove(proven, options) : proven;
+  }
+
+  function confirm(transaction: TransactionAnswer['body'], options: CallOptions) {
+    const path = { transactionId: transaction.transactionId };
+    return answerChallenge(
+      onStepUp,
+      {
+        for: 'transaction',
+        transaction,
+        methods: transaction.methods ?? [],
+        ...(transaction.expiresAt === undefined ? {} : { expiresAt: transaction.expiresAt }),
+        options: async () => (await call('transactionFactorOptions', { path }, options)).body,
+        mailCode: async () => void (await call('resendTransactionCode', { path }, options)),
+      },
+      (factor) => call('confirmTransaction', { path, body: factor }, options),
+    );
   }
 
   return {
@@ -64,22 +81,20 @@ export function createFlows({ call, session, onStepUp }: FlowDeps) {
     async transact(body: Input<'createTransaction'>['body'], options: CallOptions = {}): Promise<TransactionAnswer> {
       const answer = await call('createTransaction', { body }, options);
       if (answer.body.status !== 'step_up_required') return answer;
-      const path = { transactionId: answer.body.transactionId };
       // The key belongs to the request for the transaction; its proof is a call of its own.
       const { idempotencyKey: _, ...more } = options;
-      const proven = await answerChallenge(
-        onStepUp,
-        {
-          for: 'transaction',
-          transaction: answer.body,
-          methods: answer.body.methods ?? [],
-          options: async () => (await call('transactionFactorOptions', { path }, more)).body,
-          mailCode: async () => void (await call('resendTransactionCode', { path }, more)),
-        },
-        (factor) => call('confirmTransaction', { path, body: factor }, more),
-      );
-      return proven ?? answer;
+      return (await confirm(answer.body, more)) ?? answer;
     },
+
+    /**
+     * Asks once more for the factor that a transaction waits for: its dialog was closed, or the page with it.
+     *
+     * @param transaction as it was answered or listed, with the status `step_up_required`
+     * @returns as {@link transact}; undefined where the person would not prove it
+     * @throws ProblemError as {@link transact}, and `factor_expired` or `not_awaiting_factor` where it is too late
+     */
+    resumeTransaction: (transaction: TransactionAnswer['body'], options: CallOptions = {}) =>
+      confirm(transaction, options),
   };
 }
 

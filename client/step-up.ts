@@ -20,7 +20,17 @@ export interface StepUpChallenge {
   options(): Promise<Answer<'transactionFactorOptions'>['body']>;
   /** Mails a code, or a new one, where the account proves itself by its mailbox. */
   mailCode(): Promise<void>;
+  /** Until when it may be answered, where the server says. */
+  readonly expiresAt?: string;
+  /**
+   * Fulfilled once nobody waits for an answer any more: one was taken, the person would not, or the server takes no more.
+   * It is the same promise each time one challenge is asked again.
+   */
+  readonly over: Promise<void>;
 }
+
+/** A challenge before it is asked. */
+export type ChallengeToAsk = Omit<StepUpChallenge, 'over' | 'triesLeft'>;
 
 /** Asks the person. @returns null when they would not */
 export type StepUpHandler = (challenge: StepUpChallenge) => Promise<Factor | null>;
@@ -33,6 +43,22 @@ export type StepUpHandler = (challenge: StepUpChallenge) => Promise<Factor | nul
  * @throws ProblemError when the server takes no more answers, and whatever else `submit` throws
  */
 export async function answerChallenge<T>(
+  ask: StepUpHandler | undefined,
+  challenge: ChallengeToAsk,
+  submit: (factor: Factor) => Promise<T>,
+): Promise<T | undefined> {
+  let end = () => {};
+  const over = new Promise<void>((resolve) => {
+    end = resolve;
+  });
+  try {
+    return await askUntilTaken(ask, { ...challenge, over }, submit);
+  } finally {
+    end();
+  }
+}
+
+async function askUntilTaken<T>(
   ask: StepUpHandler | undefined,
   challenge: StepUpChallenge,
   submit: (factor: Factor) => Promise<T>,

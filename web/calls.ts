@@ -34,31 +34,48 @@ export const queryClient = new QueryClient({
   defaultOptions: { queries: { retry: false, staleTime: 15_000, refetchOnWindowFocus: true } },
 });
 
+interface Shown {
+  readonly state: { readonly data?: unknown };
+}
+
+interface ReadOptions<Data> {
+  readonly enabled?: boolean;
+  readonly keep?: boolean;
+  readonly refreshMs?: (data: Data | undefined) => number | false;
+}
+
 /**
  * What an operation answers, read when the component appears and again when live events say that it may have changed.
  *
  * @param input `path` and `query` of the call
- * @param options `enabled: false` reads nothing yet; `keep: true` shows what was there while other input is read
+ * @param options `enabled: false` reads nothing yet; `keep: true` shows what was there while other input is read; `refreshMs`
+ *   reads it again that often while what is there needs it, for what no live event tells of
  */
 export function useRead<Name extends OperationName>(
   name: Name,
   input: Input<Name>,
-  { enabled = true, keep = false }: { enabled?: boolean; keep?: boolean } = {},
+  { enabled = true, keep = false, refreshMs }: ReadOptions<Body<Name>> = {},
 ): UseQueryResult<Body<Name>> {
   return useQuery({
     queryKey: [name, input],
     queryFn: async ({ signal }) => (await callOf(name)(input, { signal })).body as Body<Name>,
     enabled,
     ...(keep ? { placeholderData: keepPreviousData } : {}),
+    ...(refreshMs ? { refetchInterval: (query: Shown) => refreshMs(query.state.data as Body<Name> | undefined) } : {}),
   }) as UseQueryResult<Body<Name>>;
 }
 
 /**
  * A list, page after page: `items` of the pages read so far, `more()` reads the next one.
  *
- * @param options `still: true` for a list that may have very many pages: it is not read again just because the window came back
+ * @param options `still: true` for a list that may have very many pages: it is not read again just because the window came back;
+ *   `refreshMs` as with {@link useRead}
  */
-export function usePages<Name extends ListName>(name: Name, input: Input<Name>, { still = false } = {}) {
+export function usePages<Name extends ListName>(
+  name: Name,
+  input: Input<Name>,
+  { still = false, refreshMs }: { still?: boolean; refreshMs?: (items: readonly Item<Name>[]) => number | false } = {},
+) {
   const pages = useInfiniteQuery({
     queryKey: [name, input, 'pages'],
     initialPageParam: undefined as string | undefined,
@@ -69,6 +86,7 @@ export function usePages<Name extends ListName>(name: Name, input: Input<Name>, 
     },
     getNextPageParam: (page) => page.nextCursor ?? undefined,
     placeholderData: keepPreviousData,
+    refetchInterval: ({ state }) => refreshMs?.(state.data?.pages.flatMap(({ items }) => items) ?? []) ?? false,
     ...(still ? { refetchOnWindowFocus: false, refetchOnReconnect: false, structuralSharing: false } : {}),
   });
   // The same array as long as the pages are: ten thousand rows are not drawn anew for nothing.

@@ -13,6 +13,9 @@ export const consoleRoutes: RouteObject[] = [
   page('transactions/:transactionId', () => import('./staff/transaction.tsx')),
   page('incidents', () => import('./staff/incidents.tsx')),
   page('incidents/:incidentId', () => import('./staff/incident.tsx')),
+  page('backups', () => import('./staff/backups.tsx')),
+  page('backups/:id', () => import('./staff/backup.tsx')),
+  page('keys', () => import('./staff/keys.tsx')),
   page('overview', () => import('./staff/overview.tsx')),
   page('authentication', () => import('./staff/authentication.tsx')),
   page('api-security', () => import('./staff/api-security.tsx')),
@@ -23,4 +26,10 @@ export const consoleRoutes: RouteObject[] = [
   page('rule-sets/:version', () => import('./staff/rule-set.tsx')),
 ];
 
-export const accountRoutes: RouteObject[] = [];
+export const accountRoutes: RouteObject[] = [
+  page('portfolio', () => import('./account/portfolio.tsx')),
+  page('trade', () => import('./account/trade.tsx')),
+  page('transactions', () => import('./account/transactions.tsx')),
+  page('transactions/:id', () => import('./account/transaction.tsx')),
+  page('security', () => import('./account/security.tsx')),
+];

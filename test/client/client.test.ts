@@ -177,6 +177,20 @@ describe('a step-up', () => {
     });
     const answer = await client.transact({ type: 'withdrawal', amount: '12000.00', currency: 'USD' });
     expect(answer).toMatchObject({ status: 202, body: { status: 'step_up_required' } });
+
+    // Later, maybe by another program, it is asked for once more.
+    const { asked, onStepUp } = authenticator(trader, 1);
+    const later = clientOf({ session: { token: trader.token }, signingKey: trader.signingKey, onStepUp });
+    const path = { transactionId: answer.body.transactionId };
+    const { body: waiting } = await later.getTransaction({ path });
+    expect(await later.resumeTransaction(waiting)).toMatchObject({ status: 200, body: { status: 'settled' } });
+    expect(asked.map(({ expiresAt }) => expiresAt)).toEqual([waiting.expiresAt, waiting.expiresAt]);
+    // One challenge asked twice, which is over now.
+    expect(asked[0]?.over).toBe(asked[1]?.over);
+    await asked[0]?.over;
+    await expect(later.resumeTransaction(waiting)).rejects.toSatisfy((error) =>
+      isProblem(error, 'not_awaiting_factor'),
+    );
   });
 
   it('renews the session’s factor and repeats the call; without a handler the refusal is thrown', async () => {

@@ -34,9 +34,9 @@ export const AFFECTED: Readonly<Record<string, readonly OperationName[]>> = {
 const RUNS: Readonly<Record<string, readonly OperationName[]>> = {
   audit_verification: ['getAuditVerification', 'getOverviewDashboard'],
   backtest: ['listBacktests', 'getBacktest'],
-  backup: ['getOverviewDashboard'],
-  restore_drill: ['getOverviewDashboard'],
-  key_rotation: ['getOverviewDashboard'],
+  backup: ['listBackups', 'getBackup', 'getOverviewDashboard'],
+  restore_drill: ['listRestoreDrills', 'getOverviewDashboard'],
+  key_rotation: ['listKeyRotations', 'listKeys', 'getOverviewDashboard'],
   evidence: ['listIncidentEvidence'],
 };
 

@@ -4,7 +4,6 @@ import { Badge, Group, Progress, Text } from '@mantine/core';
 const TONES: Readonly<Record<string, string>> = {
   settled: 'green',
   success: 'green',
-  succeeded: 'green',
   authenticated: 'green',
   completed: 'green',
   resolved: 'green',
@@ -12,6 +11,7 @@ const TONES: Readonly<Record<string, string>> = {
   live: 'green',
   valid: 'green',
   passed: 'green',
+  succeeded: 'green',
   active: 'green',
   step_up_required: 'blue',
   running: 'blue',
@@ -25,6 +25,7 @@ const TONES: Readonly<Record<string, string>> = {
   open: 'yellow',
   proposed: 'yellow',
   pending: 'yellow',
+  rotating: 'blue',
   rejected: 'red',
   failure: 'red',
   denied: 'red',

@@ -41,12 +41,17 @@ export function ConfirmButton(props: ConfirmButtonProps) {
     }
   }
 
+  /** While the call runs, a dialog for a second factor may stand before this one: Escape is for that. */
+  const leave = () => {
+    if (!busy) close();
+  };
+
   return (
     <>
       <Button variant={variant} size={size} onClick={open} aria-label={name}>
         {label}
       </Button>
-      <Modal opened={opened} onClose={close} title={name ?? label} centered>
+      <Modal opened={opened} onClose={leave} title={name ?? label} centered>
         <Stack>
           <Text size="sm">{what}</Text>
           {props.children}
@@ -56,7 +61,7 @@ export function ConfirmButton(props: ConfirmButtonProps) {
             </Alert>
           )}
           <Group justify="flex-end">
-            <Button variant="default" onClick={close} data-autofocus>
+            <Button variant="default" onClick={leave} data-autofocus>
               {keepLabel}
             </Button>
             <Button color={color} loading={busy} onClick={() => void confirm()}>

@@ -1,5 +1,5 @@
-import { ActionIcon, Box, Code, CopyButton, Tooltip } from '@mantine/core';
-import { CheckIcon, CopyIcon } from '@radix-ui/react-icons';
+import { Box, Code } from '@mantine/core';
+import { CopyText } from './copy-text.tsx';
 
 /** An id, shortened where it is long, with a button that copies all of it. It may stand within a sentence. */
 export function Id({ id, what = 'id' }: { id: string; what?: string }) {
@@ -7,15 +7,7 @@ export function Id({ id, what = 'id' }: { id: string; what?: string }) {
   return (
     <Box component="span" className="id">
       <Code title={id}>{short}</Code>
-      <CopyButton value={id} timeout={2_000}>
-        {({ copied, copy }) => (
-          <Tooltip label={copied ? 'Copied' : `Copy the ${what}`}>
-            <ActionIcon size="sm" variant="subtle" color="gray" onClick={copy} aria-label={`Copy the ${what} ${id}`}>
-              {copied ? <CheckIcon aria-hidden /> : <CopyIcon aria-hidden />}
-            </ActionIcon>
-          </Tooltip>
-        )}
-      </CopyButton>
+      <CopyText text={id} what={what} name={`${what} ${id}`} />
     </Box>
   );
 }

@@ -9,3 +9,8 @@ export function moneyText(amount: string | null | undefined, currency = ''): str
 export function Money({ amount, currency }: { amount: string | null | undefined; currency?: string }) {
   return <span className="number money">{moneyText(amount, currency)}</span>;
 }
+
+/** A quantity of an instrument, without the zeros behind its last digit: `10`, `0.25`. */
+export function quantityText(quantity: string | null | undefined): string {
+  return moneyText(quantity?.includes('.') ? quantity.replace(/\.?0+$/, '') : quantity);
+}

@@ -13,6 +13,8 @@ interface ReasonButtonProps {
   readonly size?: string;
   readonly disabled?: boolean;
   readonly reasonLabel?: string;
+  /** Where it ends up, if not only in the audit log. */
+  readonly reasonHint?: string;
   /** Further fields of the call. */
   readonly children?: ReactNode;
   /** Rejects where the call is refused: the dialog stays open and says why. */
@@ -41,12 +43,17 @@ export function ReasonButton(props: ReasonButtonProps) {
     }
   }
 
+  /** While the call runs, a dialog for a second factor may stand before this one: Escape is for that. */
+  const leave = () => {
+    if (!busy) close();
+  };
+
   return (
     <>
       <Button color={color} variant={variant} size={size} disabled={disabled} onClick={open}>
         {label}
       </Button>
-      <Modal opened={opened} onClose={close} title={label} centered>
+      <Modal opened={opened} onClose={leave} title={label} centered>
         <form
           onSubmit={(event) => {
             event.preventDefault();
@@ -58,7 +65,7 @@ export function ReasonButton(props: ReasonButtonProps) {
             {props.children}
             <Textarea
               label={props.reasonLabel ?? 'Reason'}
-              description="It is kept in the audit log"
+              description={props.reasonHint ?? 'It is kept in the audit log'}
               required
               maxLength={500}
               autosize
@@ -73,7 +80,7 @@ export function ReasonButton(props: ReasonButtonProps) {
               </Alert>
             )}
             <Group justify="flex-end">
-              <Button variant="default" onClick={close}>
+              <Button variant="default" onClick={leave}>
                 Cancel
               </Button>
               <Button type="submit" color={color} loading={busy}>

@@ -46,6 +46,15 @@ export function Time({ at, day = false }: { at: string | null | undefined; day?:
   );
 }
 
+/** A point in time inside of a link or button, which take the focus themselves: the same in UTC on hover. */
+export function Moment({ at }: { at: string }) {
+  return (
+    <time dateTime={at} className="number time" title={utc(at)}>
+      {local.format(new Date(at))}
+    </time>
+  );
+}
+
 /** `2 d 3 h`, `5 min 12 s`: two parts at most. */
 export function durationText(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1000));

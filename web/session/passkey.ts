@@ -3,10 +3,14 @@ import type {
   PublicKeyCredentialCreationOptionsJSON,
   PublicKeyCredentialRequestOptionsJSON,
 } from '@simplewebauthn/browser';
-import type { Factor } from '../../client/index.ts';
+import type { Factor, Input } from '../../client/index.ts';
 import type { Body } from '../calls.ts';
+import { problemText } from '../parts/problem.tsx';
 
 type Challenge = Body<'loginFactorOptions'>['webauthn'];
+
+/** Whether this browser knows passkeys at all. */
+export const hasPasskeys = (): boolean => 'PublicKeyCredential' in window;
 
 /**
  * Has a passkey of this browser answer a challenge.
@@ -20,8 +24,21 @@ export async function answerWithPasskey(webauthn: Challenge): Promise<Factor> {
   return { method: 'webauthn', credential: credential as Extract<Factor, { method: 'webauthn' }>['credential'] };
 }
 
+type Attestation = Input<'registerPasskey'>['body']['credential'];
+
 /** Makes a passkey in this browser. @throws what the browser says */
-export async function makePasskey(webauthn: { publicKey: object }) {
+export async function makePasskey(webauthn: { publicKey: object }): Promise<Attestation> {
   const { startRegistration } = await import('@simplewebauthn/browser');
-  return startRegistration({ optionsJSON: webauthn.publicKey as PublicKeyCredentialCreationOptionsJSON });
+  const optionsJSON = webauthn.publicKey as PublicKeyCredentialCreationOptionsJSON;
+  return (await startRegistration({ optionsJSON })) as Attestation;
+}
+
+/** What the browser says in its own terms, in words for a person; other errors as everywhere. */
+export function passkeyProblem(error: unknown): string {
+  const name = error instanceof Error ? error.name : '';
+  if (name === 'NotAllowedError' || name === 'AbortError') {
+    return 'No passkey was used: it was cancelled, took too long, or this device has none of this account.';
+  }
+  if (name === 'InvalidStateError') return 'This device has a passkey of this account already.';
+  return problemText(error);
 }

@@ -1,7 +1,7 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { createContext, type ReactNode, useCallback, useContext, useEffect, useMemo, useState } from 'react';
 import { isProblem } from '../../client/index.ts';
-import { client } from '../api.ts';
+import { client, signWith } from '../api.ts';
 import type { Body } from '../calls.ts';
 
 export type Me = Body<'getMe'>;
@@ -45,6 +45,7 @@ export function SessionProvider({ children }: { children: ReactNode }) {
   const ended = useCallback(
     (why?: string) => {
       queries.clear();
+      signWith();
       setState(why === undefined ? { kind: 'signed-out' } : { kind: 'signed-out', why });
     },
     [queries],

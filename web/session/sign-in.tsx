@@ -1,8 +1,10 @@
 import { Alert, Anchor, Button, Paper, PasswordInput, Stack, Tabs, Text, TextInput, Title } from '@mantine/core';
 import { useForm } from '@mantine/form';
-import { useState } from 'react';
+import { useRef, useState } from 'react';
+import { isProblem } from '../../client/index.ts';
 import { client } from '../api.ts';
 import { problemText } from '../parts/problem.tsx';
+import { durationText, useNow } from '../parts/time.tsx';
 import { deviceOfThisBrowser } from './device.ts';
 import { useSession } from './session.tsx';
 
@@ -66,17 +68,17 @@ export function SignIn({ why }: { why?: string }) {
 /** Sends what a form holds, once at a time, and keeps what went wrong. */
 function useSubmit<Values>(send: (values: Values) => Promise<void>) {
   const [busy, setBusy] = useState(false);
-  const [problem, setProblem] = useState<string>();
+  const [error, setError] = useState<{ readonly cause: unknown; readonly at: number }>();
   return {
     busy,
-    problem,
+    error,
     submit: async (values: Values) => {
       setBusy(true);
-      setProblem(undefined);
+      setError(undefined);
       try {
         await send(values);
-      } catch (error) {
-        setProblem(problemText(error));
+      } catch (cause) {
+        setError({ cause, at: Date.now() });
       } finally {
         setBusy(false);
       }
@@ -84,21 +86,46 @@ function useSubmit<Values>(send: (values: Values) => Promise<void>) {
   };
 }
 
-function Refusal({ text }: { text: string | undefined }) {
-  if (text === undefined) return null;
+/** Why the server would not, and where it says so, how long that lasts. */
+function Refusal({ error }: { error: { readonly cause: unknown; readonly at: number } | undefined }) {
+  if (error === undefined) return null;
+  const { cause, at } = error;
+  const waitMs = isProblem(cause) ? cause.retryAfterMs : undefined;
   return (
     <Alert role="alert" color="red" variant="light">
-      {text}
+      {problemText(cause)}
+      {waitMs !== undefined && <TimeLeft until={at + waitMs} />}
     </Alert>
   );
 }
 
+function TimeLeft({ until }: { until: number }) {
+  const left = until - useNow();
+  return (
+    <Text size="sm" role="timer">
+      {left > 0 ? `Time left: ${durationText(left)}` : 'You can try again now.'}
+    </Text>
+  );
+}
+
+const NOT_PROVEN = 'You are not signed in: the second proof is missing.';
+
 function SignInForm() {
   const { refresh } = useSession();
+  const password = useRef<HTMLInputElement>(null);
+  const [isUnproven, setUnproven] = useState(false);
   const form = useForm({ initialValues: { email: '', password: '' } });
-  const { busy, problem, submit } = useSubmit(async ({ email, password }: typeof form.values) => {
-    const answer = await client.signIn({ email, password, device: deviceOfThisBrowser() });
-    if (answer.status === 200) await refresh();
+  const { busy, error, submit } = useSubmit(async (given: typeof form.values) => {
+    setUnproven(false);
+    try {
+      const answer = await client.signIn({ ...given, device: deviceOfThisBrowser() });
+      if (answer.status === 200) await refresh();
+      else setUnproven(true);
+    } catch (cause) {
+      // What was typed stays, ready to be typed over.
+      if (isProblem(cause, 'invalid_credentials')) password.current?.select();
+      throw cause;
+    }
   });
   return (
     <form onSubmit={form.onSubmit(submit)}>
@@ -111,8 +138,19 @@ function SignInForm() {
           data-autofocus
           {...form.getInputProps('email')}
         />
-        <PasswordInput label="Password" autoComplete="current-password" required {...form.getInputProps('password')} />
-        <Refusal text={problem} />
+        <PasswordInput
+          label="Password"
+          autoComplete="current-password"
+          required
+          ref={password}
+          {...form.getInputProps('password')}
+        />
+        <Refusal error={error} />
+        {isUnproven && (
+          <Alert role="status" color="yellow" variant="light">
+            {NOT_PROVEN}
+          </Alert>
+        )}
         <Button type="submit" loading={busy}>
           Sign in
         </Button>
@@ -123,7 +161,7 @@ function SignInForm() {
 
 function RegisterForm({ onDone }: { onDone: () => void }) {
   const form = useForm({ initialValues: { fullName: '', email: '', password: '' } });
-  const { busy, problem, submit } = useSubmit(async (values: typeof form.values) => {
+  const { busy, error, submit } = useSubmit(async (values: typeof form.values) => {
     const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
     await client.register({ body: { ...values, timeZone, device: deviceOfThisBrowser() } });
     onDone();
@@ -147,7 +185,7 @@ function RegisterForm({ onDone }: { onDone: () => void }) {
           required
           {...form.getInputProps('password')}
         />
-        <Refusal text={problem} />
+        <Refusal error={error} />
         <Button type="submit" loading={busy}>
           Open an account
         </Button>
@@ -158,7 +196,7 @@ function RegisterForm({ onDone }: { onDone: () => void }) {
 
 function ForgotForm({ onDone }: { onDone: () => void }) {
   const form = useForm({ initialValues: { email: '' } });
-  const { busy, problem, submit } = useSubmit(async (body: typeof form.values) => {
+  const { busy, error, submit } = useSubmit(async (body: typeof form.values) => {
     await client.forgotPassword({ body });
     onDone();
   });
@@ -172,7 +210,7 @@ function ForgotForm({ onDone }: { onDone: () => void }) {
           required
           {...form.getInputProps('email')}
         />
-        <Refusal text={problem} />
+        <Refusal error={error} />
         <Button type="submit" loading={busy}>
           Send a link
         </Button>
@@ -185,7 +223,7 @@ function ForgotForm({ onDone }: { onDone: () => void }) {
 export function ChooseOwnPassword() {
   const { refresh, signOut } = useSession();
   const form = useForm({ initialValues: { currentPassword: '', newPassword: '' } });
-  const { busy, problem, submit } = useSubmit(async (body: typeof form.values) => {
+  const { busy, error, submit } = useSubmit(async (body: typeof form.values) => {
     await client.changePassword({ body });
     await refresh();
   });
@@ -214,7 +252,7 @@ export function ChooseOwnPassword() {
               required
               {...form.getInputProps('newPassword')}
             />
-            <Refusal text={problem} />
+            <Refusal error={error} />
             <Button type="submit" loading={busy}>
               Set the password
             </Button>

@@ -1,10 +1,13 @@
-import { Alert, Anchor, Button, Code, Group, Modal, SegmentedControl, Stack, Text, TextInput } from '@mantine/core';
-import { useQuery } from '@tanstack/react-query';
+import { Alert, Code, Group, Modal, SegmentedControl, Stack, Text } from '@mantine/core';
 import { useState, useSyncExternalStore } from 'react';
 import type { Factor, StepUpChallenge } from '../../client/index.ts';
-import { problemText } from '../parts/problem.tsx';
+import { useRead } from '../calls.ts';
+import { CopyText } from '../parts/copy-text.tsx';
+import { Facts } from '../parts/facts.tsx';
+import { Money, moneyText, quantityText } from '../parts/money.tsx';
 import { QrCode } from '../parts/qr-code.tsx';
-import { answerWithPasskey } from './passkey.ts';
+import { Countdown } from '../parts/time.tsx';
+import { CodeForm, PasskeyForm, QuestionsForm, RecoveryForm } from './factor-forms.tsx';
 import { type OpenChallenge, stepUpStore } from './step-up.ts';
 
 type Method = Factor['method'];
@@ -26,9 +29,12 @@ export function StepUpDialog() {
       onClose={() => open?.answer(null)}
       title={open && titleOf(open.challenge)}
       closeOnClickOutside={false}
+      // Before the dialog of the call that asks for it.
+      zIndex={300}
+      closeButtonProps={{ 'aria-label': 'Close' }}
       centered
     >
-      {open && <Question key={open.challenge.triesLeft} open={open} />}
+      {open && <Question key={open.id} open={open} />}
     </Modal>
   );
 }
@@ -36,27 +42,33 @@ export function StepUpDialog() {
 function titleOf({ for: what, enrolment, transaction }: StepUpChallenge): string {
   if (enrolment !== undefined) return 'Set up your authenticator';
   if (transaction !== undefined) {
-    return `Confirm: ${transaction.type} of ${transaction.amount ?? '?'} ${transaction.currency}`;
+    return `Confirm: ${transaction.type} of ${moneyText(transaction.amount, transaction.currency)}`;
   }
   return what === 'login' ? 'One more proof that it is you' : 'Prove that it is still you';
 }
 
-function Question({ open: { challenge, answer } }: { open: OpenChallenge }) {
-  const { methods, enrolment, triesLeft } = challenge;
+function Question({ open }: { open: OpenChallenge }) {
+  const { methods, enrolment, triesLeft, transaction, expiresAt } = open.challenge;
   const [method, setMethod] = useState<Method>(methods[0] ?? 'totp');
+  // After a wrong answer its form begins anew.
+  const form = { open, key: `${method} ${triesLeft}` };
   return (
     <Stack>
-      {triesLeft !== undefined && (
-        <Alert role="alert" color="red" variant="light">
-          That was not right. {triesLeft === 1 ? 'One try is left.' : `${triesLeft} tries are left.`}
-        </Alert>
-      )}
+      {transaction !== undefined && <Terms transactionId={transaction.transactionId} />}
       {enrolment !== undefined && (
         <Stack gap="xs" align="center">
           <Text size="sm">Scan this with an authenticator app, or enter the secret there.</Text>
           <QrCode text={enrolment.otpauthUri} label="QR code of the secret" />
-          <Code aria-label="Secret">{enrolment.secret}</Code>
+          <Group gap={4} justify="center">
+            <Code aria-label="Secret">{enrolment.secret}</Code>
+            <CopyText text={enrolment.secret} what="secret" />
+          </Group>
         </Stack>
+      )}
+      {triesLeft !== undefined && !open.busy && (
+        <Alert role="alert" color="red" variant="light">
+          That was not right. {triesLeft === 1 ? 'One try is left.' : `${triesLeft} tries are left.`}
+        </Alert>
       )}
       {methods.length > 1 && (
         <SegmentedControl
@@ -64,174 +76,34 @@ function Question({ open: { challenge, answer } }: { open: OpenChallenge }) {
           value={method}
           onChange={(value) => setMethod(value as Method)}
           data={methods.map((value) => ({ value, label: NAMES[value] }))}
+          orientation={methods.length > 2 ? 'vertical' : 'horizontal'}
           fullWidth
         />
       )}
-      {(method === 'totp' || method === 'email_code') && (
-        <CodeForm key={method} method={method} challenge={challenge} onAnswer={answer} />
+      {method === 'totp' && <CodeForm {...form} key={form.key} method={method} />}
+      {method === 'email_code' && <CodeForm {...form} key={form.key} method={method} />}
+      {method === 'recovery_code' && <RecoveryForm {...form} key={form.key} />}
+      {method === 'webauthn' && <PasskeyForm {...form} key={form.key} />}
+      {method === 'security_questions' && <QuestionsForm {...form} key={form.key} />}
+      {expiresAt !== undefined && (
+        <Text size="sm" c="dimmed">
+          Time left: <Countdown to={expiresAt} urgentMs={60_000} />
+        </Text>
       )}
-      {method === 'recovery_code' && <RecoveryForm onAnswer={answer} />}
-      {method === 'webauthn' && <PasskeyForm challenge={challenge} onAnswer={answer} />}
-      {method === 'security_questions' && <QuestionsForm challenge={challenge} onAnswer={answer} />}
     </Stack>
   );
 }
 
-interface FormProps {
-  readonly onAnswer: (factor: Factor | null) => void;
-}
-interface ChallengeFormProps extends FormProps {
-  readonly challenge: StepUpChallenge;
-}
-
-function Buttons({ onAnswer, ready = true, label = 'Confirm' }: FormProps & { ready?: boolean; label?: string }) {
-  return (
-    <Group justify="flex-end">
-      <Button variant="default" onClick={() => onAnswer(null)}>
-        Cancel
-      </Button>
-      <Button type="submit" disabled={!ready}>
-        {label}
-      </Button>
-    </Group>
-  );
-}
-
-function CodeForm({ method, challenge, onAnswer }: ChallengeFormProps & { method: 'totp' | 'email_code' }) {
-  const [code, setCode] = useState('');
-  // A login and a transaction send their first code by themselves.
-  const [mailed, setMailed] = useState(
-    challenge.for === 'session' ? 'A code is sent when you ask for one.' : undefined,
-  );
-  const mail = () => {
-    challenge.mailCode().then(
-      () => setMailed('A code is on its way.'),
-      (error: unknown) => setMailed(problemText(error)),
-    );
-  };
-  return (
-    <form
-      onSubmit={(event) => {
-        event.preventDefault();
-        onAnswer({ method, code });
-      }}
-    >
-      <Stack>
-        <TextInput
-          label="Six-digit code"
-          description={method === 'totp' ? 'Your authenticator app shows it' : 'It was sent to you by e-mail'}
-          inputMode="numeric"
-          autoComplete="one-time-code"
-          pattern="[0-9]{6}"
-          maxLength={6}
-          required
-          data-autofocus
-          className="code-input"
-          value={code}
-          onChange={(event) => setCode(event.currentTarget.value.replaceAll(/\D/g, ''))}
-        />
-        {method === 'email_code' && (
-          <Group gap="xs">
-            <Anchor component="button" type="button" size="sm" onClick={mail}>
-              Send a new code
-            </Anchor>
-            <Text size="sm" role="status">
-              {mailed}
-            </Text>
-          </Group>
-        )}
-        <Buttons onAnswer={onAnswer} ready={code.length === 6} />
-      </Stack>
-    </form>
-  );
-}
-
-function RecoveryForm({ onAnswer }: FormProps) {
-  const [code, setCode] = useState('');
-  return (
-    <form
-      onSubmit={(event) => {
-        event.preventDefault();
-        onAnswer({ method: 'recovery_code', code: code.trim() });
-      }}
-    >
-      <Stack>
-        <TextInput
-          label="One of your recovery codes"
-          description="Each is good for one time"
-          autoComplete="off"
-          required
-          value={code}
-          onChange={(event) => setCode(event.currentTarget.value)}
-        />
-        <Buttons onAnswer={onAnswer} />
-      </Stack>
-    </form>
-  );
-}
-
-function PasskeyForm({ challenge, onAnswer }: ChallengeFormProps) {
-  const [problem, setProblem] = useState<string>();
-  async function prove(): Promise<void> {
-    setProblem(undefined);
-    try {
-      const { webauthn } = await challenge.options();
-      if (webauthn === undefined) throw new Error('This account has no passkey.');
-      onAnswer(await answerWithPasskey(webauthn));
-    } catch (error) {
-      setProblem(problemText(error));
-    }
-  }
-  return (
-    <form
-      onSubmit={(event) => {
-        event.preventDefault();
-        void prove();
-      }}
-    >
-      <Stack>
-        <Text size="sm">Your browser asks you for the passkey of this account.</Text>
-        {problem !== undefined && (
-          <Alert role="alert" color="red" variant="light">
-            {problem}
-          </Alert>
-        )}
-        <Buttons onAnswer={onAnswer} label="Use a passkey" />
-      </Stack>
-    </form>
-  );
-}
-
-function QuestionsForm({ challenge, onAnswer }: ChallengeFormProps) {
-  const options = useQuery({ queryKey: ['questions', challenge.for], queryFn: () => challenge.options(), gcTime: 0 });
-  const [answers, setAnswers] = useState<Readonly<Record<string, string>>>({});
-  const questions = options.data?.securityQuestions ?? [];
-  return (
-    <form
-      onSubmit={(event) => {
-        event.preventDefault();
-        const given = questions.map(({ questionId }) => ({ questionId, answer: answers[questionId] ?? '' }));
-        onAnswer({ method: 'security_questions', answers: given });
-      }}
-    >
-      <Stack>
-        {options.isError && (
-          <Alert role="alert" color="red" variant="light">
-            {problemText(options.error)}
-          </Alert>
-        )}
-        {questions.map(({ questionId, question }) => (
-          <TextInput
-            key={questionId}
-            label={question}
-            autoComplete="off"
-            required
-            value={answers[questionId] ?? ''}
-            onChange={(event) => setAnswers({ ...answers, [questionId]: event.currentTarget.value })}
-          />
-        ))}
-        <Buttons onAnswer={onAnswer} ready={questions.length > 0} />
-      </Stack>
-    </form>
-  );
+/** What a proof is good for, as the server has it: who confirms sees where the money goes. */
+function Terms({ transactionId }: { transactionId: string }) {
+  const { data } = useRead('getTransaction', { path: { transactionId } });
+  if (data === undefined) return null;
+  const { instrument, quantity, priceLimit, counterparty, amount, currency } = data;
+  const facts = [
+    ['Amount', <Money key="amount" amount={amount} currency={currency} />],
+    ...(counterparty === null ? [] : [['To account', counterparty]]),
+    ...(instrument === null ? [] : [['Instrument', `${quantityText(quantity)} ${instrument}`]]),
+    ...(priceLimit === null ? [] : [['Price limit', <Money key="limit" amount={priceLimit} currency={currency} />]]),
+  ] as const;
+  return <Facts facts={facts as Parameters<typeof Facts>[0]['facts']} />;
 }

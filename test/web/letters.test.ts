@@ -1,15 +1,15 @@
-import type { Browser, BrowserContext, Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { launchBrowser } from '../helpers/browser.ts';
 import { createStack, type Stack } from '../helpers/stack.ts';
+import { openWindow, type Window } from '../helpers/web.ts';
 
 const NEW_PASSWORD = 'seven lanterns over the harbour';
 
 let stack: Stack;
 let browser: Browser;
-let context: BrowserContext;
+let window: Window;
 let page: Page;
-let complaints: string[];
 
 beforeAll(async () => {
   stack = await createStack({ env: { REGISTRATION_CONFIRM: '1' } });
@@ -20,20 +20,10 @@ afterAll(async () => {
   await stack?.close();
 });
 beforeEach(async () => {
-  context = await browser.newContext({ locale: 'en-GB' });
-  page = await context.newPage();
-  page.setDefaultTimeout(15_000);
-  complaints = [];
-  page.on('pageerror', (error) => complaints.push(String(error)));
-  page.on('console', (message) => {
-    const isAnswer = message.text().startsWith('Failed to load resource');
-    if (message.type() === 'error' && !isAnswer) complaints.push(message.text());
-  });
+  window = await openWindow(browser, stack, { width: 360, height: 740 });
+  page = window.page;
 });
-afterEach(async () => {
-  await context.close();
-  expect(complaints).toEqual([]);
-});
+afterEach(() => window.close());
 
 /** The link of the newest letter to this address. */
 async function linkTo(email: string, count: number): Promise<string> {
@@ -49,6 +39,7 @@ test('the links of letters open pages that spend them: confirm the address, then
   await page.goto(await linkTo(person.email, 1));
   await page.getByRole('button', { name: 'Confirm' }).click();
   await page.getByText('Your address is confirmed.').waitFor();
+  await window.checkAccessibility();
   expect(page.url()).toBe(`${stack.url}/confirm`);
   expect((await stack.people.login(person)).status).toBe(200);
 
@@ -56,6 +47,7 @@ test('the links of letters open pages that spend them: confirm the address, then
   const link = await linkTo(person.email, 2);
   await page.goto(link);
   await page.getByLabel('New password').fill(NEW_PASSWORD);
+  await window.checkAccessibility();
   await page.getByRole('button', { name: 'Set the password' }).click();
   await page.getByText('Your password is set').waitFor();
   expect((await stack.people.login({ ...person, password: NEW_PASSWORD })).status).toBe(200);
