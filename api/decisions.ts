@@ -9,7 +9,8 @@ import { VOCABULARY } from '../domain/risk/vocabulary.ts';
 import type { ApiDeps } from './deps.ts';
 import { transactionAction, transactionStatus, transactionType } from './enumerations.ts';
 import { nameSchemas } from './named-schemas.ts';
-import { type Route, route } from './route.ts';
+import { reviewRefusal } from './review-refusals.ts';
+import { principalOf, type Route, route } from './route.ts';
 
 const action = transactionAction;
 const value = z.union([z.number(), z.string()]).nullable();
@@ -79,10 +80,15 @@ export function createDecisionRoutes({ db }: ApiDeps): Route[] {
       summary: 'Everything that a decision was made from, rule by rule',
       access: { kind: 'session', roles: ['reviewer', 'admin', 'auditor'], ownership: 'any' },
       params: z.object({ transactionId: z.uuid() }),
-      responses: { 200: { description: 'The decision', schema: decisionSchema }, 404: { description: 'Unknown' } },
-      async handler({ params }) {
-        const found = await findTransaction(db.fork(), params.transactionId);
+      responses: {
+        200: { description: 'The decision', schema: decisionSchema },
+        403: { description: 'own_transaction: what was found suspicious about somebody is not theirs to read' },
+        404: { description: 'Unknown' },
+      },
+      async handler(context) {
+        const found = await findTransaction(db.fork(), context.params.transactionId);
         if (found === undefined) throw new DomainError('not_found', 'There is no transaction with this id.');
+        if (found.user_id === principalOf(context).userId) throw reviewRefusal('own_transaction');
         return { status: 200, body: decisionOf(found) };
       },
     }),

@@ -81,6 +81,17 @@ describe('why a transaction was decided as it was', () => {
     expect((await decisionOf('0199aa00-0000-7000-8000-000000000001', reviewer)).status).toBe(404);
   });
 
+  it('staff do not read why their own was', async () => {
+    const person = await stack.people.signedIn('customer');
+    const own = await trading.trader('1000.00', person);
+    const { body } = await own.withdraw('10.00');
+    expect((await decisionOf(body.transactionId, reviewer)).status).toBe(200);
+    await run(stack.db.fork(), `update app_user set role = 'reviewer' where id = $1`, [person.userId]);
+    const refused = await decisionOf(body.transactionId, person);
+    expect(refused).toMatchObject({ status: 403, body: { code: 'own_transaction' } });
+    expect(JSON.stringify(refused.body)).not.toMatch(/score|points|rule/i);
+  });
+
   it('the customer is told what to do, and never why: no rule, no score, no version in any answer or letter', async () => {
     const asked = await trader.withdraw('20000.00', { category: 'watches' });
     const settled = await (await trading.trader()).withdraw('5.00');
