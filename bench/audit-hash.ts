@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { Worker } from 'node:worker_threads';
 import type { ClientBase } from 'pg';
-import { to as copyTo } from 'pg-copy-streams';
 import { rangeWidth } from '../db/audit-check.ts';
 import { sealedRowsCopy } from '../db/audit-rows.ts';
+import { copyOut } from '../db/copy-out.ts';
 
 /** Sequence numbers, `to` exclusive. */
 export interface HashTask {
@@ -11,13 +11,15 @@ export interface HashTask {
   to: number;
 }
 
-/** The very bytes that verification reads, SHA-256 over all of them, and nothing else. @returns how many bytes */
+/** The very bytes that verification reads, as it reads them, SHA-256 over all of them, and nothing else. @returns how many bytes */
 export async function hashRange(client: ClientBase, task: HashTask): Promise<number> {
   const hash = createHash('sha256');
   let bytes = 0;
-  for await (const chunk of client.query(copyTo(sealedRowsCopy(task))) as AsyncIterable<Buffer>) {
-    hash.update(chunk);
-    bytes += chunk.length;
+  for await (const messages of copyOut(client, sealedRowsCopy(task))) {
+    for (const message of messages) {
+      hash.update(message);
+      bytes += message.length;
+    }
   }
   hash.digest();
   return bytes;

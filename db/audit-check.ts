@@ -3,8 +3,12 @@ import type { ClientBase } from 'pg';
 import { LEAF_PREFIX } from '../security/audit-chain.ts';
 import { sealMessage } from '../security/audit-seal-mac.ts';
 import { createCompactRange, perfectSubtrees } from '../security/merkle.ts';
+import { createMerkleTile } from '../security/merkle-tile.ts';
 import { createHmacCheck, createSha256 } from '../security/sha256.ts';
-import { type SealedRow, sealedRowsByChunk } from './audit-rows.ts';
+import { columnSymptom } from './audit-entry-columns.ts';
+import { FIELD, type RowFields } from './audit-row-fields.ts';
+import { createRowDecoder, type SealedRow, sealedRowsByChunk } from './audit-rows.ts';
+import { createSoundRowCheck } from './audit-sound-row.ts';
 import { TILE_LEVELS, TILE_WIDTH } from './audit-tree.ts';
 import { type Cold, createColdRows, NOTHING_COLD } from './cold-rows.ts';
 
@@ -33,6 +37,7 @@ export interface Fault {
 }
 
 const [MIN_WIDTH, MAX_WIDTH] = [2 ** 10, 2 ** 15];
+const HASH_BYTES = 32;
 /** A run is told of in about that many steps. */
 const STEPS = 16;
 
@@ -78,6 +83,8 @@ export function createRangeCheck(auditKeys: readonly KeyObject[]) {
   const isGenuine = (message: string | Uint8Array, mac: Uint8Array | null) =>
     mac !== null && macChecks.some((isMac) => isMac(message, mac));
   const sha256 = createSha256();
+  const isSound = createSoundRowCheck(auditKeys);
+  const rowOf = createRowDecoder();
   const isSealGenuine = (row: SealedRow) => isGenuine(sealMessage(row), row.sealMac);
 
   function symptomOf(row: SealedRow, before: Uint8Array): Symptom | null {
@@ -116,8 +123,11 @@ export function createRangeCheck(auditKeys: readonly KeyObject[]) {
     agreesWithNode: (index: number, hash: Buffer | undefined) => boolean = () => true,
   ) {
     const wanted = new Set(sizes);
+    /** Of the leaves in front of the tile that is being filled. */
     const tree = createCompactRange({ begin: from });
-    let tile = createCompactRange({ begin: from });
+    const tile = createMerkleTile(TILE_LEVELS);
+    /** The hash of the last sound row, once there is one. */
+    const last = Buffer.alloc(HASH_BYTES);
     let before: Buffer | undefined;
     let firstPrev: Buffer | null = null;
     let fault: Fault | null = null;
@@ -125,19 +135,46 @@ export function createRangeCheck(auditKeys: readonly KeyObject[]) {
     let checked = 0;
     const points: RangeResult['points'] = [];
 
-    function takeLeaf(seq: number, leaf: Buffer): void {
-      tree.push(leaf);
-      tile.push(leaf);
-      if ((seq + 1) % TILE_WIDTH !== 0) return;
-      const isWhole = tile.begin % TILE_WIDTH === 0;
-      if (isWhole && !agreesWithNode((seq + 1) / TILE_WIDTH - 1, tile.hashes()[0])) {
-        fault = { seq: seq + 1 - TILE_WIDTH, symptom: 'tree_node' };
+    // A subtree that lies in both would begin before the tile and be longer than it.
+    const subtrees = () => [...tree.hashes(), ...tile.hashes()];
+
+    function takeLeaf(seq: number, bytes: Buffer, at: number): void {
+      const isFirstTile = seq - (seq % TILE_WIDTH) < from;
+      // What the run begins in the middle of has no node that it could be compared with.
+      if (isFirstTile) {
+        tree.push(Buffer.from(bytes.subarray(at, at + HASH_BYTES)));
+        return;
+      }
+      tile.push(bytes, at);
+      if (!tile.isFull()) return;
+      const hashes = tile.hashes();
+      const begin = seq + 1 - TILE_WIDTH;
+      if (!agreesWithNode(begin / TILE_WIDTH, hashes[0])) {
+        fault = { seq: begin, symptom: 'tree_node' };
         isOver = true;
       }
-      tile = createCompactRange({ begin: seq + 1 });
+      tree.append({ begin, end: seq + 1, hashes });
+      tile.empty();
+    }
+
+    /** The row behind the last one, by where its hash and its leaf hash are. */
+    function take(hash: Buffer, hashAt: number, leaf: Buffer, leafAt: number): void {
+      const size = from + checked + 1;
+      hash.copy(last, 0, hashAt, hashAt + HASH_BYTES);
+      before = last;
+      takeLeaf(size - 1, leaf, leafAt);
+      checked += 1;
+      if (wanted.has(size)) points.push({ size, head: Buffer.from(last), subtrees: subtrees() });
     }
 
     return {
+      /** Takes a row from its bytes where it is sound. @returns whether it did; where not, {@link push} has to have it */
+      pushSound(row: RowFields): boolean {
+        if (before === undefined || fault !== null || !isSound(row, from + checked, before)) return false;
+        take(row.bytes, row.from[FIELD.hash] ?? 0, row.bytes, row.from[FIELD.leafHash] ?? 0);
+        return true;
+      },
+
       /** @returns whether nothing more is needed */
       push(row: SealedRow): boolean {
         if (isOver) return true;
@@ -149,25 +186,21 @@ export function createRangeCheck(auditKeys: readonly KeyObject[]) {
         }
         const seq = from + checked;
         before ??= Buffer.from(row.prevHash);
-        firstPrev ??= before;
+        firstPrev ??= Buffer.from(before);
         const symptom = row.seq === seq ? symptomOf(row, before) : 'gap';
         if (symptom !== null) {
           fault = { seq, symptom };
           isOver = symptom !== 'seal_mac' && symptom !== 'both_macs';
           return isOver;
         }
-        before = Buffer.from(row.hash);
-        checked += 1;
-        takeLeaf(seq, Buffer.from(row.leafHash));
-        if (wanted.has(seq + 1)) points.push({ size: seq + 1, head: before, subtrees: tree.hashes() });
+        take(row.hash, 0, row.leafHash, 0);
         return isOver;
       },
 
       end(): RangeResult {
         // Seals up to the end were counted: what is not there any more was taken away.
         if (fault === null && checked < to - from) fault = { seq: from + checked, symptom: 'gap' };
-        const last = checked > 0 ? (before ?? null) : null;
-        return { from, checked, firstPrev, last, fault, subtrees: tree.hashes(), points };
+        return { from, checked, firstPrev, last: checked > 0 ? last : null, fault, subtrees: subtrees(), points };
       },
     };
   }
@@ -182,8 +215,9 @@ export function createRangeCheck(auditKeys: readonly KeyObject[]) {
       for await (const rows of sealedRowsByChunk(client, task)) {
         // Rows that nobody needs are read all the same: a COPY that is left in the middle leaves a connection of no use.
         if (isOver) continue;
-        for (const row of rows) {
-          const completed = cold.complete(row);
+        for (let row = rows.next(); row !== undefined; row = rows.next()) {
+          if (walked.pushSound(row)) continue;
+          const completed = cold.complete(rowOf(row));
           isOver = walked.push(completed instanceof Promise ? await completed : completed);
           if (isOver) break;
         }
@@ -223,27 +257,4 @@ export function rangeOf({ from, checked, subtrees }: RangeResult): {
   const end = from + checked;
   if (perfectSubtrees(from, end).length !== subtrees.length) throw new Error('a range has lost hashes of its tree');
   return { begin: from, end, hashes: subtrees };
-}
-
-/** The columns beside the text serve queries; a search must not find something else than what is hashed. */
-function columnSymptom(entry: string, { entryId, stored }: SealedRow): Symptom | null {
-  let text: Record<string, unknown>;
-  try {
-    // Its MAC has held, so it is what `append` wrote: canonical, no name twice. Making it canonical again would be most
-    // of the work.
-    text = JSON.parse(entry) as Record<string, unknown>;
-  } catch {
-    return 'not_canonical';
-  }
-  const idOf = (party: unknown) => (party as { id?: string } | null)?.id ?? null;
-  const agrees =
-    text.id === entryId &&
-    text.id === stored.id &&
-    text.at === stored.at &&
-    text.action === stored.action &&
-    text.outcome === stored.outcome &&
-    (text.severity ?? null) === stored.severity &&
-    idOf(text.actor) === stored.actor &&
-    idOf(text.subject) === stored.subject;
-  return agrees ? null : 'column';
 }

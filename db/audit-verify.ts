@@ -98,6 +98,9 @@ export function createAuditVerifier({ db, auditKeys }: { db: Database; auditKeys
       head = { seq: sealed - 1, hash: await headAt(db.fork(), sealed) };
       return invalid({ seq: sealed, reason: 'tail_truncated' });
     }
+    // At the same time, since it needs the database and the walk mostly needs this machine's processors.
+    const rest = mode === 'range' ? null : verifyRest(from);
+    rest?.catch(() => {});
     const pool = cold.around(await poolFor(total - begin.size, threads));
     try {
       for await (const result of inOrder(pool, { begin: begin.size, total, sizes: within.map(({ size }) => size) })) {
@@ -126,6 +129,7 @@ export function createAuditVerifier({ db, auditKeys }: { db: Database; auditKeys
       }
     } finally {
       await pool.close();
+      await rest?.catch(() => {});
     }
     if (options.to === undefined) {
       const longer = evidence.find(({ size }) => size > sealed);
@@ -133,14 +137,12 @@ export function createAuditVerifier({ db, auditKeys }: { db: Database; auditKeys
     }
     // Whoever asked had seen that the log is that long.
     if (sealed < (options.to ?? from)) return invalid({ seq: sealed, reason: 'tail_truncated' });
-    if (mode !== 'range') {
-      const rest = await verifyRest(from);
-      if (rest !== null) return invalid(rest);
-    }
+    const around = await rest;
+    if (around?.fault) return invalid(around.fault);
     if (published?.fault) return invalid({ seq: null, reason: published.fault });
     const damaged = options.archives?.find(({ damagedFrom }) => damagedFrom !== null);
     if (damaged !== undefined) return invalid({ seq: damaged.damagedFrom, reason: 'archive_changed' });
-    const { count: unsealed } = await countUnsealed(db, isGenuine);
+    const { count: unsealed } = around?.unsealed ?? (await countUnsealed(db, isGenuine));
     return {
       ...{ valid: true, ...extent, checked: checked(), unsealed, firstInvalidSeq: null, reason: null },
       ...{ head, checkpoints: held(), archived: await cold.count({ from, to: head.seq + 1 }) },
@@ -168,23 +170,22 @@ export function createAuditVerifier({ db, auditKeys }: { db: Database; auditKeys
   }
 
   /** What the walk along the seals cannot see: entries with two seals or none, and the upper levels of the tree. */
-  async function verifyRest(from: number): Promise<{ seq: number | null; reason: Attack } | null> {
+  async function verifyRest(from: number): Promise<Rest> {
+    const unsealed = await countUnsealed(db, isGenuine);
+    const wrong = (seq: number | null, reason: Attack) => ({ fault: { seq, reason }, unsealed });
     // Two seals below a checkpoint would be in its tree twice.
     const twice = await row<{ seq: string }>(db.fork(), from === 0 ? SEALED_TWICE : SEALED_AGAIN, from ? [from] : []);
-    if (twice !== undefined) return { seq: Number(twice.seq), reason: 'sealed_twice' };
-    const unsealed = await countUnsealed(db, isGenuine);
-    if (unsealed.count > unsealed.pending && unsealed.pending < PENDING_LIMIT) {
-      return { seq: null, reason: 'entry_hidden' };
-    }
+    if (twice !== undefined) return wrong(Number(twice.seq), 'sealed_twice');
+    if (unsealed.count > unsealed.pending && unsealed.pending < PENDING_LIMIT) return wrong(null, 'entry_hidden');
     const pending = await rows<{ entry: string; entry_hmac: Buffer }>(
       db.fork(),
       `select entry, entry_hmac from audit_pending('0', 0, ${PENDING_CHECKED})`,
     );
     if (!pending.every(({ entry, entry_hmac: mac }) => isGenuine(entry, mac))) {
-      return { seq: null, reason: 'changed_before_sealing' };
+      return wrong(null, 'changed_before_sealing');
     }
-    const wrong = await firstWrongNode(db.fork());
-    return wrong === null ? null : { seq: wrong, reason: 'tree_changed' };
+    const node = await firstWrongNode(db.fork());
+    return node === null ? { fault: null, unsealed } : wrong(node, 'tree_changed');
   }
 
   return { verify };
@@ -223,8 +224,20 @@ async function* inOrder(
   }
 }
 
+interface Unsealed {
+  /** Entries without a seal. */
+  count: number;
+  /** Of those, the ones that the sealer will come to. */
+  pending: number;
+}
+
+interface Rest {
+  fault: { seq: number | null; reason: Attack } | null;
+  unsealed: Unsealed;
+}
+
 /** All counts come from one snapshot, so appends, seals and months that are taken out meanwhile cannot make them disagree. */
-async function countUnsealed(db: Database, isGenuine: IsGenuine): Promise<{ count: number; pending: number }> {
+async function countUnsealed(db: Database, isGenuine: IsGenuine): Promise<Unsealed> {
   const found = await oneRow<{ entries: string; seals: string; pending: string; records: ColdRecord[] }>(
     db.fork(),
     `select (select count(*) from audit_entry) as entries, (select count(*) from audit_seal) as seals,

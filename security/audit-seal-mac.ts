@@ -1,5 +1,8 @@
 import { lengthPrefixed } from './length-prefix.ts';
 
+/** The first part of what a seal's MAC is made of. */
+export const SEAL_VERSION: Buffer = Buffer.from('tradeguard-seal/v1');
+
 /** Everything that the sealer adds to an entry, and the columns that the database gave it. */
 export type Seal = {
   /** From 0, without gaps; also the entry's leaf index. */
@@ -24,7 +27,7 @@ export type Seal = {
  */
 export function sealMessage(seal: Seal): Buffer {
   return lengthPrefixed([
-    'tradeguard-seal/v1',
+    SEAL_VERSION,
     String(seal.seq),
     seal.entryId,
     seal.n,

@@ -40,8 +40,13 @@ export function createHmacCheck(key: KeyObject): (message: string | Uint8Array, 
  */
 export function createHmacSha256(key: KeyObject): (message: string | Uint8Array) => Buffer {
   const sha256 = createSha256();
-  const [inner, outer] = [paddedKey(key, 0x36), paddedKey(key, 0x5c)];
+  const { inner, outer } = paddedKeys(key);
   return (message) => sha256(outer, sha256(inner, message));
+}
+
+/** What HMAC-SHA256 puts in front of the message, and in front of the digest of that: 64 bytes each. */
+export function paddedKeys(key: KeyObject): { inner: Buffer; outer: Buffer } {
+  return { inner: paddedKey(key, 0x36), outer: paddedKey(key, 0x5c) };
 }
 
 function paddedKey(key: KeyObject, pad: number): Buffer {

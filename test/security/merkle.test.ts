@@ -12,6 +12,7 @@ import {
   verifyConsistency,
   verifyInclusion,
 } from '../../security/merkle.ts';
+import { createMerkleTile } from '../../security/merkle-tile.ts';
 import { naiveConsistency, naiveInclusion, naiveRoot } from './naive-merkle.ts';
 
 const sha256 = (...parts: Uint8Array[]) => createHash('sha256').update(Buffer.concat(parts)).digest();
@@ -59,6 +60,24 @@ function mutations(proof: readonly Buffer[]): Buffer[][] {
 }
 
 describe('the Merkle tree', () => {
+  it.each([1, 3, 6])(
+    'has the same subtrees in a tile of 2^%i leaves, however full it is and after others',
+    (levels) => {
+      const tile = createMerkleTile(levels);
+      for (let round = 0; round < 2; round += 1) {
+        for (let size = 0; ; size += 1) {
+          const expected = perfectSubtrees(0, size).map(({ level, index }) =>
+            hashOf({ begin: index * 2 ** level, end: (index + 1) * 2 ** level }),
+          );
+          expect([tile.hashes(), tile.isFull()]).toEqual([expected, size === 2 ** levels]);
+          if (tile.isFull()) break;
+          tile.push(Buffer.concat([Buffer.alloc(5), LEAVES[size] as Buffer]), 5);
+        }
+        tile.empty();
+      }
+    },
+  );
+
   it('hashes the leaves of the transparency community to their published roots', () => {
     const roots = [
       '6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d',
