@@ -24,7 +24,7 @@ export interface Header {
   schema: JsonSchema;
 }
 
-export type Content = Record<string, { schema: JsonSchema }>;
+export type Content = Record<string, { schema: JsonSchema; examples?: Record<string, { value: unknown }> }>;
 
 export interface ResponseObject {
   description: string;

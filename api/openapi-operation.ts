@@ -40,8 +40,19 @@ function securityOf({ access, method }: Route): Operation['security'] {
 
 /** Without a body `{}` is taken, so one that has to say nothing may be left out. */
 function requestBodyOf(body: z.ZodType, schemas: SchemaCollector): NonNullable<Operation['requestBody']> {
-  const content = { 'application/json': { schema: schemas.describe(body, 'input') } };
+  const { examples } = body.meta() ?? {};
+  const content = {
+    'application/json': {
+      schema: schemas.describe(body, 'input'),
+      // What pages that try calls begin with: they look for it here, and not behind the reference to a schema.
+      ...(Array.isArray(examples) ? { examples: namedExamples(examples) } : {}),
+    },
+  };
   return { required: !body.safeParse({}).success, content };
+}
+
+function namedExamples(examples: readonly unknown[]): Record<string, { value: unknown }> {
+  return Object.fromEntries(examples.map((value, index) => [`example${index + 1}`, { value }]));
 }
 
 function headerParametersOf({ headers = {} }: Route): Parameter[] {

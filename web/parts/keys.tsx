@@ -13,7 +13,9 @@ export function isForPage(event: KeyboardEvent): boolean {
 
 /** Whether single keys do something. Who dictates, or whose fingers slip, turns them off (WCAG 2.2, 2.1.4). */
 export function useSingleKeys() {
-  return useLocalStorage({ key: 'single-keys', defaultValue: true, getInitialValueInEffect: false });
+  // Without a default of the library, which it would write down at once: nothing is kept of who never chose.
+  const [chosen, choose] = useLocalStorage<boolean | undefined>({ key: 'single-keys', getInitialValueInEffect: false });
+  return [chosen ?? true, choose] as const;
 }
 
 /** Single keys that do something on this page while nobody types, by `KeyboardEvent.key`. */
