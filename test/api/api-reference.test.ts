@@ -84,7 +84,11 @@ test('it lists every group of calls, finds one, and shows its operations', async
   await page.getByPlaceholder('Filter by tag').fill('portfolio');
   await page.locator('#operations-tag-incidents').waitFor({ state: 'detached' });
   await page.locator('#operations-tag-portfolio').click();
-  await page.locator('#operations-portfolio-getPortfolio').getByText('Cash and positions of your trading account').first().waitFor();
+  await page
+    .locator('#operations-portfolio-getPortfolio')
+    .getByText('Cash and positions of your trading account')
+    .first()
+    .waitFor();
 });
 
 test('an address names an operation; it can be tried, and its answer is shown', async () => {
