@@ -31,12 +31,7 @@ import type { Tx } from '../db/sql.ts';
 import { startLocalPostgres } from '../platform/local-postgres.ts';
 import { fillDashboard } from './dashboard-rows.ts';
 
-/**
- * Every statement of the security dashboard on a million transactions and half a million logins of the last 24 hours, on
- * a PostgreSQL of its own with its usual settings: `node bench/dashboard.ts [transactions]`.
- */
-const TRANSACTIONS = Number(process.argv[2] ?? 1_000_000);
-const LOGINS = Math.ceil(TRANSACTIONS / 2);
+const TRANSACTIONS = 1_000_000;
 const CALLS = 100;
 const LIMIT_MS = 50;
 
@@ -45,6 +40,7 @@ const SOMEBODY = '00000000-0000-7000-8000-000000000099';
 const MONTH = () => ({ windowMs: 30 * 86_400_000, bucketMs: 43_200_000, now: Date.now() });
 
 const STATEMENTS: Record<string, (tx: Tx) => Promise<unknown>> = {
+  'nothing, the baseline': (tx) => nowMicros(tx),
   'auth: recent attempts': (tx) => recentAttempts(tx, 50),
   'auth: failed logins by user': (tx) => failedLoginsByUser(tx, 20),
   'auth: failed logins by network': (tx) => failedLoginsByNetwork(tx, 20),
@@ -79,47 +75,60 @@ const STATEMENTS: Record<string, (tx: Tx) => Promise<unknown>> = {
   'live events': async (tx) => liveEventsSince(tx, (await nowMicros(tx)) - 60_000_000, 1_000),
 };
 
-const folder = mkdtempSync(join(tmpdir(), 'tradeguard-bench-'));
-const postgres = await startLocalPostgres({ dataDir: join(folder, 'data') });
-try {
-  const name = `dashboard_${randomBytes(4).toString('hex')}`;
-  const ownerUrl = new URL(postgres.ownerUrl);
-  const owner = new pg.Client({ connectionString: ownerUrl.href });
-  await owner.connect();
-  await owner.query(`create database ${name}`);
-  await owner.end();
-  ownerUrl.pathname = `/${name}`;
-  await migrate({ ownerUrl: ownerUrl.href, appRole: new URL(postgres.url).username });
-  const filler = new pg.Client({ connectionString: ownerUrl.href });
-  await filler.connect();
-  console.log(`Writing ${TRANSACTIONS} transactions and ${LOGINS} logins of the last 24 hours ...`);
-  const startedAt = performance.now();
-  await fillDashboard(filler, { transactions: TRANSACTIONS, logins: LOGINS });
-  await filler.end();
-  console.log(`... in ${Math.round((performance.now() - startedAt) / 1000)} s`);
-
-  const appUrl = new URL(postgres.url);
-  appUrl.pathname = `/${name}`;
-  const db = await createOrm({ databaseUrl: appUrl.href, poolMax: 4, applicationName: 'bench' });
+/**
+ * Every statement of the pages of staff on a million transactions and half a million logins of the last 24 hours, on a PostgreSQL
+ * of its own with its usual settings.
+ */
+export async function dashboardTable(say: (line: string) => void, transactions = TRANSACTIONS): Promise<string> {
+  const logins = Math.ceil(transactions / 2);
+  const folder = mkdtempSync(join(tmpdir(), 'tradeguard-bench-'));
+  const postgres = await startLocalPostgres({ dataDir: join(folder, 'data') });
   try {
-    const lines: string[][] = [];
-    for (const [label, statement] of Object.entries(STATEMENTS)) {
-      await statement(db.fork());
-      const times: number[] = [];
-      for (let call = 0; call < CALLS; call += 1) {
-        const began = performance.now();
+    const name = `dashboard_${randomBytes(4).toString('hex')}`;
+    const ownerUrl = new URL(postgres.ownerUrl);
+    const owner = new pg.Client({ connectionString: ownerUrl.href });
+    await owner.connect();
+    await owner.query(`create database ${name}`);
+    await owner.end();
+    ownerUrl.pathname = `/${name}`;
+    await migrate({ ownerUrl: ownerUrl.href, appRole: new URL(postgres.url).username });
+    const filler = new pg.Client({ connectionString: ownerUrl.href });
+    await filler.connect();
+    say(`Writing ${transactions} transactions and ${logins} logins of the last 24 hours ...`);
+    const startedAt = performance.now();
+    await fillDashboard(filler, { transactions, logins });
+    await filler.end();
+    say(`... in ${Math.round((performance.now() - startedAt) / 1000)} s`);
+
+    const appUrl = new URL(postgres.url);
+    appUrl.pathname = `/${name}`;
+    const db = await createOrm({ databaseUrl: appUrl.href, poolMax: 4, applicationName: 'bench' });
+    try {
+      const lines: string[][] = [];
+      for (const [label, statement] of Object.entries(STATEMENTS)) {
         await statement(db.fork());
-        times.push(performance.now() - began);
+        const times: number[] = [];
+        for (let call = 0; call < CALLS; call += 1) {
+          const began = performance.now();
+          await statement(db.fork());
+          times.push(performance.now() - began);
+        }
+        times.sort((a, b) => a - b);
+        const [p50, p95, max] = [percentile(times, 50) ?? 0, percentile(times, 95) ?? 0, times.at(-1) ?? 0];
+        lines.push([
+          label,
+          p50.toFixed(1),
+          p95.toFixed(1),
+          max.toFixed(1),
+          p95 < LIMIT_MS ? '' : `above ${LIMIT_MS} ms`,
+        ]);
       }
-      times.sort((a, b) => a - b);
-      const [p50, p95, max] = [percentile(times, 50) ?? 0, percentile(times, 95) ?? 0, times.at(-1) ?? 0];
-      lines.push([label, p50.toFixed(1), p95.toFixed(1), max.toFixed(1), p95 < LIMIT_MS ? '' : `above ${LIMIT_MS} ms`]);
+      return table(['statement', 'p50 ms', 'p95 ms', 'max ms', ''], lines);
+    } finally {
+      await db.close();
     }
-    console.log(`\n${table(['statement', 'p50 ms', 'p95 ms', 'max ms', ''], lines)}`);
   } finally {
-    await db.close();
+    await postgres.stop();
+    rmSync(folder, { recursive: true, force: true });
   }
-} finally {
-  await postgres.stop();
-  rmSync(folder, { recursive: true, force: true });
 }

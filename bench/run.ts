@@ -16,6 +16,7 @@ import { auditSearchTable } from './audit-search.ts';
 import { backtestTable } from './backtest.ts';
 import { cryptoTable } from './crypto.ts';
 import { makeCustomers, PASSWORD, storePasswordHash } from './customers.ts';
+import { dashboardTable } from './dashboard.ts';
 import { historyTable } from './history.ts';
 import { noSamples, type Operation, runLoad, type Samples, summarise } from './load.ts';
 import { HELLO_PREFIX, KINDS, type Kind, type Operations, operations } from './operations.ts';
@@ -155,8 +156,9 @@ const entries = process.argv[3] === undefined ? undefined : Number(process.argv[
 if (part === undefined || part === 'crypto') say(`\n${await cryptoTable()}\n`);
 if (part === 'history') await historyTable(say);
 if (part === 'audit-search') await auditSearchTable(say);
+if (part === 'dashboard') say(`\n${await dashboardTable(say)}`);
 if (part === 'backtest' || part === undefined) say(`\n${await backtestTable()}\n`);
-if (['crypto', 'history', 'audit-search', 'backtest'].includes(part ?? '')) process.exit(0);
+if (['crypto', 'history', 'audit-search', 'dashboard', 'backtest'].includes(part ?? '')) process.exit(0);
 say('Starting an instance in a temporary folder ...');
 const interrupted = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort());

@@ -1,6 +1,4 @@
-import type { Me } from '../session/session.tsx';
-
-type Role = Me['role'];
+import type { Role } from '../../domain/roles.ts';
 
 export interface Place {
   readonly path: string;
