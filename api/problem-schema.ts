@@ -11,6 +11,7 @@ const invalidMember = z.object({
   in: z.enum(['body', 'query', 'path']),
   pointer: z.string().describe('RFC 6901 JSON Pointer'),
   detail: z.string(),
+  position: z.int().optional().describe('Of a faulty expression: the character at which it is'),
 });
 
 /** What every refusal and error is answered with (RFC 9457); docs/architecture.md. */
@@ -27,6 +28,8 @@ export const problemSchema = z
     triesLeft: z.int().optional().describe('Answers that are still taken'),
     serverTime: z.int().optional().describe('Unix seconds, where a signature was refused for its time'),
     transactionId: z.uuid().optional().describe('Of the transaction that was rejected'),
+    claimedBy: z.uuid().optional().describe('With already_claimed: who has taken it up'),
+    claimExpiresAt: z.iso.datetime().optional().describe('With already_claimed: until when'),
     limit: exceededLimit.optional().describe('With limit_exceeded'),
     size: z.int().optional().describe('Entries that the audit log has, with range_beyond_log'),
     reason: z.string().optional().describe('With backups_unavailable: why'),

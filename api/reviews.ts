@@ -47,7 +47,7 @@ function verdictRoute(deps: ApiDeps, verdict: ReviewVerdict): Route {
       200: { description: 'Decided; `status` and `code` say how it ended', schema: transactionViewSchema.partial() },
       202: {
         description: 'Recorded; another reviewer is awaited',
-        schema: z.object({ approvals: z.number().int(), required: z.number().int() }),
+        schema: z.object({ transactionId: z.uuid(), approvals: z.number().int(), required: z.number().int() }),
       },
       403: { description: 'Your own transaction, or one that you have rejected before its appeal' },
       409: { description: 'Already decided, expired, approved by you before, or claimed by somebody else' },

@@ -134,7 +134,7 @@ export function createTransactionChangeRoutes(deps: ApiDeps): Route[] {
     access: ACCESS,
     params,
     responses: {
-      202: { description: 'Sent' },
+      202: { description: 'Sent', schema: z.object({ status: z.literal('sent') }) },
       409: { description: 'No code is waited for' },
       429: { description: 'Too many' },
     },

@@ -26,7 +26,7 @@ export interface Operations {
   /** Lets the proposed version decide; the one before is retired */
   approveRuleSet: { input: { path: { version: string }; body: { reason: string } }; answers: { 200: { version: string; status: "draft" | "shadow" | "live" | "retired"; replaced: string } } };
   /** Approves a held transaction */
-  approveTransaction: { input: { path: { transactionId: string }; body: { reason: string; label?: "false_positive" | "inconclusive" | undefined } }; answers: { 200: { transactionId?: string | undefined; type?: TransactionType | undefined; amount?: string | null | undefined; currency?: string | undefined; status?: TransactionStatus | undefined; code?: string | undefined; methods?: FactorMethod[] | undefined; expiresAt?: string | undefined; reviewBy?: string | undefined; limit?: ExceededLimit | undefined; payBy?: string | undefined; createdAt?: string | undefined }; 202: { approvals: number; required: number } } };
+  approveTransaction: { input: { path: { transactionId: string }; body: { reason: string; label?: "false_positive" | "inconclusive" | undefined } }; answers: { 200: { transactionId?: string | undefined; type?: TransactionType | undefined; amount?: string | null | undefined; currency?: string | undefined; status?: TransactionStatus | undefined; code?: string | undefined; methods?: FactorMethod[] | undefined; expiresAt?: string | undefined; reviewBy?: string | undefined; limit?: ExceededLimit | undefined; payBy?: string | undefined; createdAt?: string | undefined }; 202: { transactionId: string; approvals: number; required: number } } };
   /** Gives a held transaction to a reviewer, whoever has it */
   assignReview: { input: { path: { transactionId: string }; body: { reviewerId: string } }; answers: { 200: ReviewAssignment } };
   /** Begin to register a passkey; needs a fresh factor */
@@ -234,7 +234,7 @@ export interface Operations {
   /** Finish the registration with what the authenticator answered */
   registerPasskey: { input: { body: { name: string; credential: PasskeyAttestation } }; answers: { 201: { passkeyId: string; name: string } } };
   /** Rejects a held transaction */
-  rejectTransaction: { input: { path: { transactionId: string }; body: { reason: string; label?: "confirmed_fraud" | "inconclusive" | undefined } }; answers: { 200: { transactionId?: string | undefined; type?: TransactionType | undefined; amount?: string | null | undefined; currency?: string | undefined; status?: TransactionStatus | undefined; code?: string | undefined; methods?: FactorMethod[] | undefined; expiresAt?: string | undefined; reviewBy?: string | undefined; limit?: ExceededLimit | undefined; payBy?: string | undefined; createdAt?: string | undefined }; 202: { approvals: number; required: number } } };
+  rejectTransaction: { input: { path: { transactionId: string }; body: { reason: string; label?: "confirmed_fraud" | "inconclusive" | undefined } }; answers: { 200: { transactionId?: string | undefined; type?: TransactionType | undefined; amount?: string | null | undefined; currency?: string | undefined; status?: TransactionStatus | undefined; code?: string | undefined; methods?: FactorMethod[] | undefined; expiresAt?: string | undefined; reviewBy?: string | undefined; limit?: ExceededLimit | undefined; payBy?: string | undefined; createdAt?: string | undefined }; 202: { transactionId: string; approvals: number; required: number } } };
   /** Gives a claimed transaction back; administrators those of others, too */
   releaseReview: { input: { path: { transactionId: string } }; answers: { 200: ReviewAssignment } };
   /** Remove a passkey; needs a fresh factor */
@@ -246,7 +246,7 @@ export interface Operations {
   /** Mail a new code */
   resendLoginCode: { input: { path: { loginId: string } }; answers: { 202: { status: "sent"; loginId: string } } };
   /** Mails another code; the one before stops working */
-  resendTransactionCode: { input: { path: { transactionId: string } }; answers: { 202: undefined } };
+  resendTransactionCode: { input: { path: { transactionId: string } }; answers: { 202: { status: "sent" } } };
   /** Set a new password with the token of the letter; all sessions end */
   resetPassword: { input: { body: { token: string; newPassword: string } }; answers: { 204: undefined } };
   /** Take the authenticator away; sessions end; needs a fresh factor */

@@ -12,7 +12,12 @@ export type Factor = { method: "totp" | "email_code"; code: string } | { method:
 
 export type FactorMethod = "totp" | "email_code" | "recovery_code" | "security_questions" | "webauthn";
 
-export interface InvalidMember { in: "body" | "query" | "path"; pointer: string; detail: string }
+export interface InvalidMember {
+  in: "body" | "query" | "path";
+  pointer: string;
+  detail: string;
+  position?: number | undefined;
+}
 
 export type LabelSource = "review" | "customer" | "chargeback" | "import" | "staff";
 
@@ -67,6 +72,8 @@ export interface Problem {
   triesLeft?: number | undefined;
   serverTime?: number | undefined;
   transactionId?: string | undefined;
+  claimedBy?: string | undefined;
+  claimExpiresAt?: string | undefined;
   limit?: ExceededLimit | undefined;
   size?: number | undefined;
   reason?: string | undefined;

@@ -5,6 +5,7 @@ import { FROM, PHONE } from '../helpers/devices.ts';
 import { eventually } from '../helpers/eventually.ts';
 import { HOME_DEVICE } from '../helpers/people.ts';
 import { createStack, type Stack } from '../helpers/stack.ts';
+import { zoneAtHour } from '../helpers/zones.ts';
 
 describe('devices', () => {
   let stack: Stack;
@@ -30,6 +31,9 @@ describe('devices', () => {
   async function somebody() {
     const person = await stack.people.register();
     const { deviceToken } = person.answer.body;
+    // By night every login would score more.
+    const zone = await zoneAtHour(12);
+    await run(stack.db.fork(), 'update app_user set time_zone = $2 where email_key = $1', [person.email, zone]);
     const opened = await signIn(person, { deviceToken });
     expect(opened.status).toBe(200);
     return { ...person, deviceToken: deviceToken as string, token: opened.body.session.token as string };

@@ -1,9 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { oneRow, row, rows, run } from '../../db/sql.ts';
 import { FROM, PHONE } from '../helpers/devices.ts';
 import { HOME_DEVICE } from '../helpers/people.ts';
 import { createStack, type Stack } from '../helpers/stack.ts';
+import { zoneAtHour } from '../helpers/zones.ts';
 
 /** Claims Windows where the user agent says Linux: its signature is the known one, and it cannot be true. */
 const CONTRADICTION = { ...HOME_DEVICE, platform: 'Win32' };
@@ -18,11 +18,7 @@ describe('login risk', () => {
   /** Somebody at whose place it is now the given hour. */
   async function personAt(hour = 12) {
     const person = await stack.people.register();
-    // A test that meets the full hour would see two different ones.
-    const untilNext = 3_600_000 - (Date.now() % 3_600_000);
-    if (untilNext < 10_000) await sleep(untilNext);
-    const offset = ((hour - new Date().getUTCHours() + 36) % 24) - 12;
-    const zone = `Etc/GMT${offset > 0 ? '-' : '+'}${Math.abs(offset)}`;
+    const zone = await zoneAtHour(hour);
     await run(stack.db.fork(), 'update app_user set time_zone = $2 where email_key = $1', [person.email, zone]);
     return person;
   }

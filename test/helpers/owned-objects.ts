@@ -64,7 +64,7 @@ export function createOwnedObjects({ api, db, keyring }: Pick<Stack, 'api' | 'db
         `insert into transaction (id, user_id, account_id, type, amount, currency, category, body_hash, status, score,
            rule_set_version, reasons, features, methods, first_status, first_body, t, step_up_expires_at, settings)
          values ($1, $2, $3, 'withdrawal', 100, 'USD', 'groceries', $4, 'step_up_required', 0, '1', '[]', '{}',
-           '["email_code"]', 202, '{}', clock_timestamp(), clock_timestamp() + interval '1 hour', '{"maxFactorTries": 5}')`,
+           '["email_code"]', 202, '{}', clock_timestamp(), clock_timestamp() + interval '1 hour', '{"maxFactorTries": 5, "baseCurrency": "USD"}')`,
         [id, userId, accountId, randomBytes(32)],
       );
     });
