@@ -61,6 +61,8 @@ export function createTransactionRoutes(deps: ApiDeps): Route[] {
         schema: transactionViewSchema,
         headers: ['IdempotencyReplayed'],
       },
+      403: { description: 'account_restricted, and nothing is stored', headers: ['IdempotencyReplayed'] },
+      404: { description: 'Importer only: no imported account of this user' },
       409: { description: 'The key was used with another body' },
       422: {
         description: 'Rejected and stored; the problem names its transactionId',

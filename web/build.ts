@@ -65,9 +65,12 @@ function filesOf(folder: string): string[] {
 /** Compressed once, here, and not in every answer. */
 function compress(file: string): void {
   const content = readFileSync(file);
-  writeFileSync(`${file}.gz`, gzipSync(content, { level: 9 }));
   const params = { [constants.BROTLI_PARAM_QUALITY]: 9 };
-  writeFileSync(`${file}.br`, brotliCompressSync(content, { params }));
+  const forms = { gz: gzipSync(content, { level: 9 }), br: brotliCompressSync(content, { params }) };
+  for (const [suffix, compressed] of Object.entries(forms)) {
+    // Of a few bytes nothing can be spared.
+    if (compressed.length < content.length) writeFileSync(`${file}.${suffix}`, compressed);
+  }
 }
 
 /** A folder cannot be renamed onto one that has files: the old one steps aside first. */

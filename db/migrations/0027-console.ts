@@ -122,7 +122,9 @@ const LOGINS = `
   create function login_tally_moved() returns trigger language plpgsql as $$
   begin
     perform login_tally_add(${WINDOW('old.finished_at')}, jsonb_build_object('ended:' || old.status, -1), 0, 0, 0, 0);
-    perform login_tally_add(${WINDOW('new.finished_at')}, jsonb_build_object('ended:' || new.status, 1), 0, 0, 0, 0);
+    if new.finished_at is not null then
+      perform login_tally_add(${WINDOW('new.finished_at')}, jsonb_build_object('ended:' || new.status, 1), 0, 0, 0, 0);
+    end if;
     return null;
   end $$;
   create trigger login_tally_moved after update on login for each row
