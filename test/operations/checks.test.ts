@@ -8,10 +8,22 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 vi.setConfig({ testTimeout: 180_000 });
 
 const ROOT = join(import.meta.dirname, '../..');
-/** What the checks look at in this test: two folders are enough to see that they find what is wrong. */
+/** What the checks look at in this test: some folders are enough to see that they find what is wrong. */
 const COPIED = [
   ...['package.json', 'biome.json', '.gitignore', 'tsconfig.json', 'docker-compose.yaml', '.dclintrc.json'],
-  ...['domain', 'security', 'workflows', 'temporal', 'activities', 'db', 'platform', 'workers', 'docker'],
+  ...[
+    'domain',
+    'security',
+    'workflows',
+    'temporal',
+    'activities',
+    'db',
+    'platform',
+    'workers',
+    'docker',
+    'web',
+    'client',
+  ],
 ];
 let copy: string;
 beforeAll(() => {
@@ -41,6 +53,7 @@ describe('[O9] npm run check', () => {
   it.each([
     ['lint', 'domain/time.ts', (text: string) => `${text}\nvar unused = 1 == 1;\n`, /noDoubleEquals|noVar/],
     ['typecheck', 'domain/time.ts', (text: string) => `${text}\nexport const wrong: number = 'text';\n`, /TS2322/],
+    ['typecheck', 'web/theme.ts', (text: string) => `${text}\nexport const wrong: number = 'text';\n`, /TS2322/],
     ['check:build', 'workflows/index.ts', (text: string) => `${text}\nimport 'node:fs';\n`, /fs/],
     [
       'check:compose',
