@@ -35,7 +35,7 @@ function NeedsSession() {
   if (state.kind === 'unknown') {
     return (
       <Center h="100vh">
-        <Loader aria-label="Loading" />
+        <Loader role="status" aria-label="Loading" />
       </Center>
     );
   }

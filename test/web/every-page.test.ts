@@ -2,19 +2,17 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ACCOUNT, CONSOLE } from '../../web/shell/navigation.ts';
 import { launchBrowser } from '../helpers/browser.ts';
-import type { SignedIn } from '../helpers/people.ts';
+import { eventually } from '../helpers/eventually.ts';
 import { createStack, type Stack } from '../helpers/stack.ts';
 import { createTrading } from '../helpers/trading.ts';
 import { openWindow } from '../helpers/web.ts';
 
 let stack: Stack;
 let browser: Browser;
-let admin: SignedIn;
 
 beforeAll(async () => {
   stack = await createStack();
   browser = await launchBrowser();
-  admin = await stack.people.signedIn('admin');
   const trading = createTrading(stack);
   await trading.held(await trading.trader());
 });
@@ -35,7 +33,7 @@ test.each(WINDOWS)(
   async (options) => {
     const window = await openWindow(browser, stack, options);
     const { page } = window;
-    await window.signIn(admin, '/console/overview');
+    await window.signIn(await stack.people.signedIn('admin'), '/console/overview');
     for (const { path, label } of [...CONSOLE, ...ACCOUNT]) {
       await page.goto(stack.url + path);
       await page.getByRole('heading', { level: 1, name: label }).waitFor();
@@ -53,14 +51,17 @@ test.each(WINDOWS)(
 test('the pages of staff open by the keyboard alone: a letter after g, or the list of pages', async () => {
   const window = await openWindow(browser, stack);
   const { page } = window;
-  await window.signIn(admin, '/console/overview');
+  await window.signIn(await stack.people.signedIn('admin'), '/console/overview');
   await page.getByRole('heading', { level: 1, name: 'Overview' }).waitFor();
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
   for (const { key, label } of CONSOLE) {
     await page.keyboard.press('g');
     await page.keyboard.press(key);
     await page.getByRole('heading', { level: 1, name: label }).waitFor();
     // Tab goes on from the heading of the page that came.
-    expect(await page.evaluate('document.activeElement.tagName'), label).toBe('H1');
+    await eventually(() => page.evaluate<boolean>("document.activeElement.tagName === 'H1'"), {
+      what: `the focus of ${label}`,
+    });
   }
   await page.keyboard.press('Control+k');
   await page.getByLabel('Go to').last().fill('quarantine');

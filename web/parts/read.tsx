@@ -6,7 +6,7 @@ import { Problem } from './problem.tsx';
 export function Loading() {
   return (
     <Center py="xl">
-      <Loader aria-label="Loading" />
+      <Loader role="status" aria-label="Loading" />
     </Center>
   );
 }

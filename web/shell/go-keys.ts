@@ -1,4 +1,4 @@
-import { useEffect } from 'react';
+import { useEffect, useRef } from 'react';
 import { useNavigate } from 'react-router';
 import { isForPage, useSingleKeys } from '../parts/keys.tsx';
 import type { Place } from './navigation.ts';
@@ -10,9 +10,14 @@ const PAIR_MS = 1_200;
 export function useGoKeys(places: readonly Place[]): void {
   const navigate = useNavigate();
   const [on] = useSingleKeys();
+  // Beside the effect: a page that is drawn anew between two keys must not forget the first.
+  const pressedAt = useRef(0);
+  const known = useRef(places);
+  useEffect(() => {
+    known.current = places;
+  });
   useEffect(() => {
     if (!on) return;
-    let pressedAt = 0;
     function onKey(event: KeyboardEvent): void {
       if (!isForPage(event)) return;
       if (event.key === '?') {
@@ -20,18 +25,18 @@ export function useGoKeys(places: readonly Place[]): void {
         void import('@mantine/spotlight').then(({ spotlight }) => spotlight.open());
         return;
       }
-      const isPair = event.timeStamp - pressedAt < PAIR_MS;
-      pressedAt = 0;
+      const isPair = event.timeStamp - pressedAt.current < PAIR_MS;
+      pressedAt.current = 0;
       if (isPair) {
-        const place = places.find(({ key }) => key === event.key);
+        const place = known.current.find(({ key }) => key === event.key);
         if (place === undefined) return;
         event.preventDefault();
         void navigate(place.path);
       } else if (event.key === 'g') {
-        pressedAt = event.timeStamp;
+        pressedAt.current = event.timeStamp;
       }
     }
     document.addEventListener('keydown', onKey);
     return () => document.removeEventListener('keydown', onKey);
-  }, [places, navigate, on]);
+  }, [navigate, on]);
 }
