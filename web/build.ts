@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
+import { replaceFolder } from './replace-folder.ts';
 
 const WEB = import.meta.dirname;
 const ROOT = join(WEB, '..');
@@ -23,12 +24,13 @@ async function build(): Promise<void> {
   // The libraries have a slower form for their own developers, which they take where this says anything else.
   process.env.NODE_ENV = 'production';
   const vite = await import('vite');
+  removeLeftovers();
   const made = `${DIST}-${process.pid}`;
   try {
     await vite.build({ configFile: join(WEB, 'vite.config.ts'), logLevel: 'warn', build: { outDir: made } });
     for (const file of filesOf(made)) if (COMPRESSED.test(file)) compress(file);
     writeFileSync(join(made, STAMP), sources);
-    replaceDist(made);
+    replaceFolder(made, DIST);
   } finally {
     rmSync(made, { recursive: true, force: true });
   }
@@ -73,12 +75,21 @@ function compress(file: string): void {
   }
 }
 
-/** A folder cannot be renamed onto one that has files: the old one steps aside first. */
-function replaceDist(made: string): void {
-  const old = `${made}-old`;
-  if (existsSync(DIST)) renameSync(DIST, old);
-  renameSync(made, DIST);
-  rmSync(old, { recursive: true, force: true });
+/** What builds left that were ended before they were done. */
+function removeLeftovers(): void {
+  for (const name of readdirSync(WEB)) {
+    const pid = /^dist-(\d+)/.exec(name)?.[1];
+    if (pid !== undefined && !isRunning(Number(pid))) rmSync(join(WEB, name), { recursive: true, force: true });
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 await build();
