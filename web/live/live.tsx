@@ -6,6 +6,10 @@ import { createPace } from './pace.ts';
 
 export type Connection = 'connecting' | 'live' | 'reconnecting';
 
+/** Where a refusal does not say when to ask again. */
+const AGAIN_MS = 5_000;
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
 /** The newest events, newest first. */
 const NEWS_KEPT = 50;
 
@@ -37,17 +41,23 @@ export function LiveProvider({ onEnded, children }: { onEnded: () => void; child
     const stop = new AbortController();
     const pace = createPace<OperationName>((name) => void queries.invalidateQueries({ queryKey: [name] }));
 
+    let lastEventId: string | undefined;
+
     async function follow(): Promise<void> {
       for await (const event of followEvents({
         origin: location.origin,
         session: {},
         signal: stop.signal,
         onBreak: () => setConnection('reconnecting'),
+        ...(lastEventId === undefined ? {} : { lastEventId }),
       })) {
         setConnection('live');
+        const isFirst = lastEventId === undefined;
+        lastEventId = event.id;
         if (event.event === 'ready') {
-          // It was away for longer than the server remembers: anything may have changed.
-          if (event.data.complete !== true) void queries.invalidateQueries();
+          // What happened between the page's reads and its first connection, or while it was away for longer than the server
+          // remembers, is told by nobody.
+          if (isFirst || event.data.complete !== true) void queries.invalidateQueries();
           continue;
         }
         pace.ask(affectedBy(event));
@@ -55,11 +65,21 @@ export function LiveProvider({ onEnded, children }: { onEnded: () => void; child
       }
     }
 
-    follow().catch((error: unknown) => {
-      if (stop.signal.aborted) return;
-      if (isProblem(error)) onEnded();
-      else throw error;
-    });
+    /** Refused is not ended: too many windows that follow already, or a server that is not ready, are asked again. */
+    async function followAgain(): Promise<void> {
+      while (!stop.signal.aborted) {
+        try {
+          await follow();
+        } catch (error) {
+          if (stop.signal.aborted) return;
+          if (isProblem(error) && (error.status === 401 || error.status === 403)) return onEnded();
+          setConnection('reconnecting');
+          await sleep(isProblem(error) ? (error.retryAfterMs ?? AGAIN_MS) : AGAIN_MS);
+        }
+      }
+    }
+
+    void followAgain();
     return () => {
       stop.abort();
       pace.stop();
