@@ -37,5 +37,7 @@ export async function recordedRun<T>(
 /** A word for staff: the kind of an error, never its message, which may hold values of rows. */
 function codeOf(error: unknown): string {
   if (error instanceof ApplicationFailure && error.type) return error.type;
+  // PostgreSQL's, and the system's: `55P03` for a lock that was not there in time, `ECONNREFUSED`.
+  if (error instanceof Error && 'code' in error && typeof error.code === 'string') return error.code;
   return error instanceof Error ? error.name : 'unknown';
 }
