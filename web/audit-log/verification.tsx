@@ -1,4 +1,4 @@
-import { Alert, Anchor, Button, Group, NumberInput, Progress, Radio, Stack, Text } from '@mantine/core';
+import { Alert, Anchor, Button, Group, NumberInput, Radio, Stack, Text } from '@mantine/core';
 import { type FormEvent, useState } from 'react';
 import { Link, useSearchParams } from 'react-router';
 import type { Input } from '../../client/index.ts';
@@ -8,6 +8,7 @@ import { Facts } from '../parts/facts.tsx';
 import { Section } from '../parts/page.tsx';
 import { problemText } from '../parts/problem.tsx';
 import { Read } from '../parts/read.tsx';
+import { RunProgress } from '../parts/run-progress.tsx';
 import { Time } from '../parts/time.tsx';
 import { changed } from './entries.tsx';
 import { findingText } from './findings.ts';
@@ -139,33 +140,15 @@ function Followed({ id }: { id: string }) {
 }
 
 function Running({ run }: { run: Verification }) {
-  const cancel = useChange('cancelAuditVerification', { changes: ['getAuditVerification'] });
-  const { checked, total } = run;
-  const share = total === null || total === 0 ? 0 : (100 * checked) / total;
+  const { mutate, isPending, error } = useChange('cancelAuditVerification', { changes: ['getAuditVerification'] });
   return (
-    <Stack gap="xs">
-      <Progress.Root size="lg">
-        <Progress.Section value={share} aria-label="Entries checked" animated />
-      </Progress.Root>
-      <Group justify="space-between">
-        <Text size="sm" className="number" role="status">
-          {total === null ? 'It begins' : `${checked} of ${total} entries`}
-        </Text>
-        <Button
-          size="xs"
-          variant="default"
-          loading={cancel.isPending}
-          onClick={() => cancel.mutate({ path: { id: run.verificationId } })}
-        >
-          Cancel
-        </Button>
-      </Group>
-      {cancel.isError && (
-        <Text size="sm" c="var(--mantine-color-error)" role="alert">
-          {problemText(cancel.error)}
-        </Text>
-      )}
-    </Stack>
+    <RunProgress
+      label="Entries checked"
+      done={run.checked}
+      total={run.total}
+      unit="entries"
+      cancel={{ isPending, error, run: () => mutate({ path: { id: run.verificationId } }) }}
+    />
   );
 }
 

@@ -1,16 +1,21 @@
-import { Alert, Anchor, Button, Code, Paper, PasswordInput, Stack, Text, TextInput, Title } from '@mantine/core';
-import { type FormEvent, type ReactNode, useEffect, useState } from 'react';
+import { Anchor, Button, Code, Paper, Stack, Text, Title } from '@mantine/core';
+import { useMutation } from '@tanstack/react-query';
+import { type ReactNode, useEffect, useState } from 'react';
 import { client } from '../api.ts';
 import type { Body } from '../calls.ts';
+import { CodeInput } from '../parts/code-input.tsx';
+import { NewPasswordField } from '../parts/credential-fields.tsx';
 import { problemText } from '../parts/problem.tsx';
 import { QrCode } from '../parts/qr-code.tsx';
+import { Refused } from '../parts/refused.tsx';
 
 type Kind = 'confirm' | 'reset-password' | 'recover';
 
 /** The token stands behind `#`, which browsers send to no server; it does not stay in the address or the history. */
 function takeToken(): string {
   const token = new URLSearchParams(location.hash.slice(1)).get('token') ?? '';
-  if (location.hash !== '') history.replaceState(null, '', location.pathname);
+  // Other addresses keep what stands there: this module is loaded with every page.
+  if (token !== '') history.replaceState(null, '', location.pathname);
   return token;
 }
 /** Once a page: React may render it twice. */
@@ -51,30 +56,18 @@ interface Step {
 }
 
 function StepForm({ label, send, children }: { label: string; send: () => Promise<void>; children?: ReactNode }) {
-  const [busy, setBusy] = useState(false);
-  const [problem, setProblem] = useState<string>();
-  async function submit(event: FormEvent): Promise<void> {
-    event.preventDefault();
-    setBusy(true);
-    setProblem(undefined);
-    try {
-      await send();
-    } catch (error) {
-      setProblem(problemText(error));
-    } finally {
-      setBusy(false);
-    }
-  }
+  const sending = useMutation({ mutationFn: send });
   return (
-    <form onSubmit={(event) => void submit(event)}>
+    <form
+      onSubmit={(event) => {
+        event.preventDefault();
+        sending.mutate();
+      }}
+    >
       <Stack>
         {children}
-        {problem !== undefined && (
-          <Alert role="alert" color="red" variant="light">
-            {problem}
-          </Alert>
-        )}
-        <Button type="submit" loading={busy}>
+        <Refused error={sending.error} />
+        <Button type="submit" loading={sending.isPending}>
           {label}
         </Button>
       </Stack>
@@ -102,15 +95,7 @@ function ResetPassword({ onDone }: Step) {
   }
   return (
     <StepForm label="Set the password" send={send}>
-      <PasswordInput
-        label="New password"
-        description="12 to 128 characters"
-        autoComplete="new-password"
-        minLength={12}
-        required
-        value={newPassword}
-        onChange={(event) => setNewPassword(event.currentTarget.value)}
-      />
+      <NewPasswordField value={newPassword} onChange={(event) => setNewPassword(event.currentTarget.value)} />
     </StepForm>
   );
 }
@@ -137,16 +122,7 @@ function Recover({ onDone }: Step) {
       <Text>Scan this with your authenticator app, or enter the key there; then the code that it shows here.</Text>
       <QrCode text={totp.otpauthUri} label="QR code of the key" />
       <Code aria-label="Key">{totp.secret}</Code>
-      <TextInput
-        label="Six-digit code"
-        inputMode="numeric"
-        autoComplete="one-time-code"
-        pattern="[0-9]{6}"
-        maxLength={6}
-        required
-        value={code}
-        onChange={(event) => setCode(event.currentTarget.value)}
-      />
+      <CodeInput value={code} onChange={setCode} />
     </StepForm>
   );
 }

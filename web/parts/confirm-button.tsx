@@ -1,7 +1,8 @@
-import { Alert, Button, Group, Modal, Stack, Text } from '@mantine/core';
+import { Button, Group, Modal, Stack, Text } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
-import { type ReactNode, useState } from 'react';
-import { problemText } from './problem.tsx';
+import { useMutation } from '@tanstack/react-query';
+import type { ReactNode } from 'react';
+import { Refused } from './refused.tsx';
 
 interface ConfirmButtonProps {
   /** On the button, and the title of the dialog. */
@@ -25,46 +26,36 @@ interface ConfirmButtonProps {
 export function ConfirmButton(props: ConfirmButtonProps) {
   const { label, name, what, color, variant = 'default', size = 'sm', keepLabel = 'Cancel', onConfirm } = props;
   const [opened, { open, close }] = useDisclosure();
-  const [busy, setBusy] = useState(false);
-  const [problem, setProblem] = useState<string>();
-
-  async function confirm(): Promise<void> {
-    setBusy(true);
-    setProblem(undefined);
-    try {
-      await onConfirm();
-      close();
-    } catch (error) {
-      setProblem(problemText(error));
-    } finally {
-      setBusy(false);
-    }
-  }
+  const sending = useMutation({
+    mutationFn: () => onConfirm(),
+    onSuccess: close,
+  });
+  /** What an earlier try was answered with is no news any more. */
+  const begin = () => {
+    sending.reset();
+    open();
+  };
 
   /** While the call runs, a dialog for a second factor may stand before this one: Escape is for that. */
   const leave = () => {
-    if (!busy) close();
+    if (!sending.isPending) close();
   };
 
   return (
     <>
-      <Button variant={variant} size={size} onClick={open} aria-label={name}>
+      <Button variant={variant} size={size} onClick={begin} aria-label={name}>
         {label}
       </Button>
       <Modal opened={opened} onClose={leave} title={name ?? label} centered>
         <Stack>
           <Text size="sm">{what}</Text>
           {props.children}
-          {problem !== undefined && (
-            <Alert role="alert" color="red" variant="light">
-              {problem}
-            </Alert>
-          )}
+          <Refused error={sending.error} />
           <Group justify="flex-end">
             <Button variant="default" onClick={leave} data-autofocus>
               {keepLabel}
             </Button>
-            <Button color={color} loading={busy} onClick={() => void confirm()}>
+            <Button color={color} loading={sending.isPending} onClick={() => sending.mutate()}>
               {label}
             </Button>
           </Group>

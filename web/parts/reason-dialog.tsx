@@ -1,7 +1,8 @@
-import { Alert, Button, Group, Modal, Stack, Text, Textarea } from '@mantine/core';
+import { Button, Group, Modal, Stack, Text, Textarea } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
+import { useMutation } from '@tanstack/react-query';
 import { type ReactNode, useState } from 'react';
-import { problemText } from './problem.tsx';
+import { Refused } from './refused.tsx';
 
 interface ReasonButtonProps {
   /** On the button, and the title of the dialog. */
@@ -26,38 +27,34 @@ export function ReasonButton(props: ReasonButtonProps) {
   const { label, what, color, variant = 'default', size = 'sm', disabled = false, onConfirm } = props;
   const [opened, { open, close }] = useDisclosure();
   const [reason, setReason] = useState('');
-  const [busy, setBusy] = useState(false);
-  const [problem, setProblem] = useState<string>();
-
-  async function confirm(): Promise<void> {
-    setBusy(true);
-    setProblem(undefined);
-    try {
-      await onConfirm(reason.trim());
+  const sending = useMutation({
+    mutationFn: () => onConfirm(reason.trim()),
+    onSuccess: () => {
       setReason('');
       close();
-    } catch (error) {
-      setProblem(problemText(error));
-    } finally {
-      setBusy(false);
-    }
-  }
+    },
+  });
+  /** What an earlier try was answered with is no news any more. */
+  const begin = () => {
+    sending.reset();
+    open();
+  };
 
   /** While the call runs, a dialog for a second factor may stand before this one: Escape is for that. */
   const leave = () => {
-    if (!busy) close();
+    if (!sending.isPending) close();
   };
 
   return (
     <>
-      <Button color={color} variant={variant} size={size} disabled={disabled} onClick={open}>
+      <Button color={color} variant={variant} size={size} disabled={disabled} onClick={begin}>
         {label}
       </Button>
       <Modal opened={opened} onClose={leave} title={label} centered>
         <form
           onSubmit={(event) => {
             event.preventDefault();
-            void confirm();
+            sending.mutate();
           }}
         >
           <Stack>
@@ -74,16 +71,12 @@ export function ReasonButton(props: ReasonButtonProps) {
               value={reason}
               onChange={(event) => setReason(event.currentTarget.value)}
             />
-            {problem !== undefined && (
-              <Alert role="alert" color="red" variant="light">
-                {problem}
-              </Alert>
-            )}
+            <Refused error={sending.error} />
             <Group justify="flex-end">
               <Button variant="default" onClick={leave}>
                 Cancel
               </Button>
-              <Button type="submit" color={color} loading={busy}>
+              <Button type="submit" color={color} loading={sending.isPending}>
                 {label}
               </Button>
             </Group>

@@ -1,4 +1,4 @@
-import { Anchor, Button, Group, Progress, Stack, Text, TextInput } from '@mantine/core';
+import { Anchor, Button, Group, Stack, Text, TextInput } from '@mantine/core';
 import { type FormEvent, useState } from 'react';
 import { Link, useSearchParams } from 'react-router';
 import { type Item, useChange, usePages, useRead } from '../calls.ts';
@@ -8,6 +8,7 @@ import { Facts } from '../parts/facts.tsx';
 import { Section } from '../parts/page.tsx';
 import { Problem, problemText } from '../parts/problem.tsx';
 import { Read } from '../parts/read.tsx';
+import { RunProgress } from '../parts/run-progress.tsx';
 import { Time } from '../parts/time.tsx';
 import { useMe } from '../session/session.tsx';
 import { Report } from './report.tsx';
@@ -167,34 +168,16 @@ function Period({ from, to }: Backtest) {
 
 function Running({ backtest }: { backtest: Backtest }) {
   const me = useMe();
-  const cancel = useChange('cancelBacktest', { changes: CHANGES });
+  const { mutate, isPending, error } = useChange('cancelBacktest', { changes: CHANGES });
   const { version, backtestId, rowsDone, rowsTotal } = backtest;
-  const share = rowsTotal === null || rowsTotal === 0 ? 0 : (100 * rowsDone) / rowsTotal;
+  const cancel = { isPending, error, run: () => mutate({ path: { version, backtestId } }) };
   return (
-    <Stack gap="xs">
-      <Progress.Root size="lg">
-        <Progress.Section value={share} aria-label="Transactions read" animated />
-      </Progress.Root>
-      <Group justify="space-between">
-        <Text size="sm" className="number" role="status">
-          {rowsTotal === null ? 'It begins' : `${rowsDone} of ${rowsTotal} transactions`}
-        </Text>
-        {me.role === 'admin' && (
-          <Button
-            size="xs"
-            variant="default"
-            loading={cancel.isPending}
-            onClick={() => cancel.mutate({ path: { version, backtestId } })}
-          >
-            Cancel
-          </Button>
-        )}
-      </Group>
-      {cancel.isError && (
-        <Text size="sm" role="alert" c="var(--mantine-color-error)">
-          {problemText(cancel.error)}
-        </Text>
-      )}
-    </Stack>
+    <RunProgress
+      label="Transactions read"
+      done={rowsDone}
+      total={rowsTotal}
+      unit="transactions"
+      {...(me.role === 'admin' ? { cancel } : {})}
+    />
   );
 }

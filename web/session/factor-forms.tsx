@@ -1,9 +1,10 @@
-import { Alert, Anchor, Button, Group, Stack, Text, TextInput } from '@mantine/core';
+import { Anchor, Button, Group, Stack, Text, TextInput } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { type FormEvent, type ReactNode, useEffect, useRef, useState } from 'react';
 import type { Factor } from '../../client/index.ts';
 import { CodeInput } from '../parts/code-input.tsx';
 import { problemText } from '../parts/problem.tsx';
+import { Refused } from '../parts/refused.tsx';
 import { answerWithPasskey, passkeyProblem } from './passkey.ts';
 import type { OpenChallenge } from './step-up.ts';
 
@@ -32,11 +33,7 @@ function FactorForm({ open, ready = true, label = 'Confirm', problem, factor, ch
     <form onSubmit={(event) => void submit(event)}>
       <Stack>
         {children}
-        {problem !== undefined && (
-          <Alert role="alert" color="red" variant="light">
-            {problem}
-          </Alert>
-        )}
+        <Refused error={problem} text={String} />
         <Group justify="flex-end">
           <Button variant="default" onClick={() => open.answer(null)}>
             Cancel

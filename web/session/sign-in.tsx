@@ -1,8 +1,10 @@
 import { Alert, Anchor, Button, Paper, PasswordInput, Stack, Tabs, Text, TextInput, Title } from '@mantine/core';
 import { useForm } from '@mantine/form';
+import { useMutation } from '@tanstack/react-query';
 import { useRef, useState } from 'react';
 import { isProblem } from '../../client/index.ts';
 import { client } from '../api.ts';
+import { EmailField, NewPasswordField } from '../parts/credential-fields.tsx';
 import { problemText } from '../parts/problem.tsx';
 import { durationText, useNow } from '../parts/time.tsx';
 import { deviceOfThisBrowser } from './device.ts';
@@ -65,36 +67,15 @@ export function SignIn({ why }: { why?: string }) {
   );
 }
 
-/** Sends what a form holds, once at a time, and keeps what went wrong. */
-function useSubmit<Values>(send: (values: Values) => Promise<void>) {
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<{ readonly cause: unknown; readonly at: number }>();
-  return {
-    busy,
-    error,
-    submit: async (values: Values) => {
-      setBusy(true);
-      setError(undefined);
-      try {
-        await send(values);
-      } catch (cause) {
-        setError({ cause, at: Date.now() });
-      } finally {
-        setBusy(false);
-      }
-    },
-  };
-}
-
-/** Why the server would not, and where it says so, how long that lasts. */
-function Refusal({ error }: { error: { readonly cause: unknown; readonly at: number } | undefined }) {
-  if (error === undefined) return null;
-  const { cause, at } = error;
-  const waitMs = isProblem(cause) ? cause.retryAfterMs : undefined;
+/** Why the server would not, and where it says so, how long that lasts. Given a new key for each answer, it counts from its own. */
+function Refusal({ error }: { error: unknown }) {
+  const waitMs = isProblem(error) ? error.retryAfterMs : undefined;
+  const [until] = useState(() => (waitMs === undefined ? undefined : Date.now() + waitMs));
+  if (error === null) return null;
   return (
     <Alert role="alert" color="red" variant="light">
-      {problemText(cause)}
-      {waitMs !== undefined && <TimeLeft until={at + waitMs} />}
+      {problemText(error)}
+      {until !== undefined && <TimeLeft until={until} />}
     </Alert>
   );
 }
@@ -115,29 +96,24 @@ function SignInForm() {
   const password = useRef<HTMLInputElement>(null);
   const [isUnproven, setUnproven] = useState(false);
   const form = useForm({ initialValues: { email: '', password: '' } });
-  const { busy, error, submit } = useSubmit(async (given: typeof form.values) => {
-    setUnproven(false);
-    try {
-      const answer = await client.signIn({ ...given, device: deviceOfThisBrowser() });
-      if (answer.status === 200) await refresh();
-      else setUnproven(true);
-    } catch (cause) {
-      // What was typed stays, ready to be typed over.
-      if (isProblem(cause, 'invalid_credentials')) password.current?.select();
-      throw cause;
-    }
+  const sending = useMutation({
+    mutationFn: async (given: typeof form.values) => {
+      setUnproven(false);
+      try {
+        const answer = await client.signIn({ ...given, device: deviceOfThisBrowser() });
+        if (answer.status === 200) await refresh();
+        else setUnproven(true);
+      } catch (cause) {
+        // What was typed stays, ready to be typed over.
+        if (isProblem(cause, 'invalid_credentials')) password.current?.select();
+        throw cause;
+      }
+    },
   });
   return (
-    <form onSubmit={form.onSubmit(submit)}>
+    <form onSubmit={form.onSubmit((values) => sending.mutate(values))}>
       <Stack>
-        <TextInput
-          label="E-mail address"
-          type="email"
-          autoComplete="username"
-          required
-          data-autofocus
-          {...form.getInputProps('email')}
-        />
+        <EmailField data-autofocus {...form.getInputProps('email')} />
         <PasswordInput
           label="Password"
           autoComplete="current-password"
@@ -145,13 +121,13 @@ function SignInForm() {
           ref={password}
           {...form.getInputProps('password')}
         />
-        <Refusal error={error} />
+        <Refusal key={sending.failureCount + sending.submittedAt} error={sending.error} />
         {isUnproven && (
           <Alert role="status" color="yellow" variant="light">
             {NOT_PROVEN}
           </Alert>
         )}
-        <Button type="submit" loading={busy}>
+        <Button type="submit" loading={sending.isPending}>
           Sign in
         </Button>
       </Stack>
@@ -161,32 +137,21 @@ function SignInForm() {
 
 function RegisterForm({ onDone }: { onDone: () => void }) {
   const form = useForm({ initialValues: { fullName: '', email: '', password: '' } });
-  const { busy, error, submit } = useSubmit(async (values: typeof form.values) => {
-    const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
-    await client.register({ body: { ...values, timeZone, device: deviceOfThisBrowser() } });
-    onDone();
+  const sending = useMutation({
+    mutationFn: async (values: typeof form.values) => {
+      const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
+      await client.register({ body: { ...values, timeZone, device: deviceOfThisBrowser() } });
+      onDone();
+    },
   });
   return (
-    <form onSubmit={form.onSubmit(submit)}>
+    <form onSubmit={form.onSubmit((values) => sending.mutate(values))}>
       <Stack>
         <TextInput label="Full name" autoComplete="name" required {...form.getInputProps('fullName')} />
-        <TextInput
-          label="E-mail address"
-          type="email"
-          autoComplete="username"
-          required
-          {...form.getInputProps('email')}
-        />
-        <PasswordInput
-          label="Password"
-          description="12 to 128 characters"
-          autoComplete="new-password"
-          minLength={12}
-          required
-          {...form.getInputProps('password')}
-        />
-        <Refusal error={error} />
-        <Button type="submit" loading={busy}>
+        <EmailField {...form.getInputProps('email')} />
+        <NewPasswordField label="Password" {...form.getInputProps('password')} />
+        <Refusal key={sending.failureCount + sending.submittedAt} error={sending.error} />
+        <Button type="submit" loading={sending.isPending}>
           Open an account
         </Button>
       </Stack>
@@ -196,22 +161,18 @@ function RegisterForm({ onDone }: { onDone: () => void }) {
 
 function ForgotForm({ onDone }: { onDone: () => void }) {
   const form = useForm({ initialValues: { email: '' } });
-  const { busy, error, submit } = useSubmit(async (body: typeof form.values) => {
-    await client.forgotPassword({ body });
-    onDone();
+  const sending = useMutation({
+    mutationFn: async (body: typeof form.values) => {
+      await client.forgotPassword({ body });
+      onDone();
+    },
   });
   return (
-    <form onSubmit={form.onSubmit(submit)}>
+    <form onSubmit={form.onSubmit((values) => sending.mutate(values))}>
       <Stack>
-        <TextInput
-          label="E-mail address"
-          type="email"
-          autoComplete="username"
-          required
-          {...form.getInputProps('email')}
-        />
-        <Refusal error={error} />
-        <Button type="submit" loading={busy}>
+        <EmailField {...form.getInputProps('email')} />
+        <Refusal key={sending.failureCount + sending.submittedAt} error={sending.error} />
+        <Button type="submit" loading={sending.isPending}>
           Send a link
         </Button>
       </Stack>
@@ -223,9 +184,11 @@ function ForgotForm({ onDone }: { onDone: () => void }) {
 export function ChooseOwnPassword() {
   const { refresh, signOut } = useSession();
   const form = useForm({ initialValues: { currentPassword: '', newPassword: '' } });
-  const { busy, error, submit } = useSubmit(async (body: typeof form.values) => {
-    await client.changePassword({ body });
-    await refresh();
+  const sending = useMutation({
+    mutationFn: async (body: typeof form.values) => {
+      await client.changePassword({ body });
+      await refresh();
+    },
   });
   return (
     <main className="sign-in">
@@ -236,7 +199,7 @@ export function ChooseOwnPassword() {
         <Text c="dimmed" mb="md">
           You signed in with a password that was good for this once.
         </Text>
-        <form onSubmit={form.onSubmit(submit)}>
+        <form onSubmit={form.onSubmit((values) => sending.mutate(values))}>
           <Stack>
             <PasswordInput
               label="Password that you were given"
@@ -244,16 +207,9 @@ export function ChooseOwnPassword() {
               required
               {...form.getInputProps('currentPassword')}
             />
-            <PasswordInput
-              label="New password"
-              description="12 to 128 characters"
-              autoComplete="new-password"
-              minLength={12}
-              required
-              {...form.getInputProps('newPassword')}
-            />
-            <Refusal error={error} />
-            <Button type="submit" loading={busy}>
+            <NewPasswordField {...form.getInputProps('newPassword')} />
+            <Refusal key={sending.failureCount + sending.submittedAt} error={sending.error} />
+            <Button type="submit" loading={sending.isPending}>
               Set the password
             </Button>
             <Button variant="subtle" onClick={() => void signOut()}>

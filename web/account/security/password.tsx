@@ -2,6 +2,7 @@ import { Button, PasswordInput, Stack } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { notifications } from '@mantine/notifications';
 import { useChange } from '../../calls.ts';
+import { NewPasswordField } from '../../parts/credential-fields.tsx';
 import { Section } from '../../parts/page.tsx';
 import { Refused } from '../../parts/refused.tsx';
 
@@ -24,14 +25,7 @@ export function Password() {
             required
             {...form.getInputProps('currentPassword')}
           />
-          <PasswordInput
-            label="New password"
-            description="12 to 128 characters"
-            autoComplete="new-password"
-            minLength={12}
-            required
-            {...form.getInputProps('newPassword')}
-          />
+          <NewPasswordField {...form.getInputProps('newPassword')} />
           <Refused error={change.error} />
           <Button type="submit" variant="default" loading={change.isPending}>
             Change the password
