@@ -27,7 +27,7 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   security: {
     values: ['security'],
     types: ['domain'],
-    packages: [/^node:(crypto|util)$/, /^@node-rs\/argon2$/, /^otpauth$/, /^canonicalize$/],
+    packages: [/^node:(crypto|util)$/, /^@node-rs\/argon2$/, /^otpauth$/],
   },
   workflows: {
     values: ['workflows', 'domain'],

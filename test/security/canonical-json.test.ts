@@ -1,3 +1,4 @@
+import canonicalize from 'canonicalize';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { CanonicalJsonError, canonicalJson, type JsonValue } from '../../security/canonical-json.ts';
@@ -68,7 +69,7 @@ describe('canonical JSON', () => {
     expect(() => canonicalJson(cycle)).toThrow(CanonicalJsonError);
   });
 
-  it('gives text that parses back to the same value, whatever the value', () => {
+  it('gives text that parses back to the same value, and the text of another implementation, whatever the value', () => {
     const text = fc.string({ unit: 'grapheme' }).filter((one) => !one.includes('\u0000') && one !== '__proto__');
     const { value } = fc.letrec<{ value: JsonValue }>((tie) => ({
       value: fc.oneof(
@@ -87,6 +88,7 @@ describe('canonical JSON', () => {
         const text = canonicalJson(one);
         expect(JSON.parse(text)).toEqual(one);
         expect(canonicalJson(JSON.parse(text))).toBe(text);
+        expect(canonicalize(one)).toBe(text);
       }),
     );
   });
