@@ -16,16 +16,36 @@ export function prepareStatements(pool: Pool): void {
   pool.on('connect', (client: PoolClient) => {
     const query = client.query.bind(client) as (...parameters: unknown[]) => unknown;
     client.query = ((text: unknown, values: unknown, ...rest: unknown[]) => {
-      const name = typeof text === 'string' && Array.isArray(values) && values.length > 0 ? nameOf(text) : undefined;
-      return name === undefined ? query(text, values, ...rest) : query({ name, text, values }, ...rest);
+      const statement = preparedStatement(text, values);
+      return statement === undefined ? query(text, values, ...rest) : query(statement, ...rest);
     }) as typeof client.query;
   });
+}
+
+/** A statement under the name of its text. */
+export type NamedStatement = { readonly name: string; readonly text: string; readonly values: unknown[] };
+
+/** What a query is sent as by {@link prepareStatements}; undefined for one that is sent as it is. */
+export function preparedStatement(text: unknown, values: unknown): NamedStatement | undefined {
+  if (typeof text !== 'string' || !Array.isArray(values) || values.length === 0) return undefined;
+  const name = nameOf(text);
+  return name === undefined ? undefined : { name, text, values };
+}
+
+/** A text that is one statement, for those that are the same at every call: parsed once a connection, parameters or none. */
+export function namedStatement(text: string): (...values: unknown[]) => NamedStatement {
+  const name = nameFor(text);
+  return (...values) => ({ name, text, values });
 }
 
 function nameOf(text: string): string | undefined {
   const known = names.get(text);
   if (known !== undefined || names.size >= MAX_STATEMENTS) return known;
-  const name = `tradeguard_${createHash('sha256').update(text).digest('base64url').slice(0, 22)}`;
+  const name = nameFor(text);
   names.set(text, name);
   return name;
+}
+
+function nameFor(text: string): string {
+  return `tradeguard_${createHash('sha256').update(text).digest('base64url').slice(0, 22)}`;
 }
