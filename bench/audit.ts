@@ -9,8 +9,10 @@ import { hashLog } from './audit-hash.ts';
 import { median } from './slices.ts';
 
 const CALLERS = 8;
-const ROUNDS = 9;
+const ROUNDS = 15;
 const CALLS = 1_500;
+/** Of each kind, before: an instance that has just started still compiles what it runs. */
+const WARM_UP_ROUNDS = 6;
 /** Entries that verification is measured over at least, unless told otherwise. */
 const ENTRIES = 100_000;
 const BATCH = 500;
@@ -65,9 +67,11 @@ async function appendTimes(db: Database, auditKey: KeyObject): Promise<string[]>
       await audit.append(tx, event('bench.appended'));
     });
   const rates = { bare: [] as number[], ours: [] as number[] };
-  for (let round = 0; round < ROUNDS; round += 1) {
-    rates.bare.push(await perSecond(bare));
-    rates.ours.push(await perSecond(ours));
+  for (let round = -WARM_UP_ROUNDS; round < ROUNDS; round += 1) {
+    const [without, withEntry] = [await perSecond(bare), await perSecond(ours)];
+    if (round < 0) continue;
+    rates.bare.push(without);
+    rates.ours.push(withEntry);
   }
   return line('insert in a transaction, with an entry', median(rates.bare), median(rates.ours));
 }

@@ -4,10 +4,12 @@ import { genesisHash, LEAF_PREFIX } from '../security/audit-chain.ts';
 import { sealMessage } from '../security/audit-seal-mac.ts';
 import { createHmacSha256, createSha256 } from '../security/sha256.ts';
 import { completesTile, extendTree } from './audit-tree.ts';
+import { namedStatement } from './prepared-statements.ts';
 import { oneRow, type Tx } from './sql.ts';
 
 /** Entries sealed in one transaction at most: about 100 ms of work, so that a failing leader never blocks for long. */
 const BATCH_SIZE = 5_000;
+const DIGEST_BYTES = 32;
 /** Entries that {@link sealerLag} counts at most: health is asked often, and more is "far behind" in any case. */
 const LAG_COUNT_LIMIT = 10_000;
 
@@ -20,6 +22,8 @@ export interface ChainEnd {
 export type SealResult =
   /** Another sealer holds the lock. */
   | { outcome: 'busy' }
+  /** The chain does not end where the caller said: somebody else sealed, or its end was cut off. */
+  | { outcome: 'moved'; end: ChainEnd }
   /** `more`: entries are known to wait, seal again at once. */
   | { outcome: 'sealed'; count: number; end: ChainEnd; more: boolean };
 
@@ -58,16 +62,16 @@ export function createChainSealer({ auditKey, batchSize = BATCH_SIZE }: { auditK
   const sha256 = createSha256();
   const hmac = createHmacSha256(auditKey);
 
-  async function sealNext(client: ClientBase): Promise<SealResult> {
+  async function sealNext(client: ClientBase, expected?: number): Promise<SealResult> {
     const after = pass?.after ?? { xid: '0', n: '0' };
     // Sent at once where the connection is a pipeline; each sees what was committed before the one in front of it ended.
     // The snapshot is taken before the entries are read: what it sees is among them, what is newer does no harm.
     const [, { rows: tried }, { rows: states }, { rows: found }] = await Promise.all([
       client.query('begin isolation level read committed'),
-      client.query<{ locked: boolean }>(TRY_LOCK),
-      client.query<State>(STATE),
+      client.query<{ locked: boolean }>(TRY_LOCK()),
+      client.query<State>(STATE()),
       // One more than the batch tells whether this was the last one, which is the one to carry the horizon.
-      client.query<PendingEntry>(PENDING, [after.xid, after.n, batchSize + 1]),
+      client.query<PendingEntry>(PENDING(after.xid, after.n, batchSize + 1)),
     ]);
     if (tried[0]?.locked !== true) {
       await client.query('rollback');
@@ -76,6 +80,10 @@ export function createChainSealer({ auditKey, batchSize = BATCH_SIZE }: { auditK
     const state = states[0];
     if (state === undefined) throw new Error('the audit log has no origin: run the migrations');
     const end = endOf(state);
+    if (expected !== undefined && expected !== end.seq) {
+      await client.query('rollback');
+      return { outcome: 'moved', end };
+    }
     const current: Pass = pass ?? { snapshot: state.snapshot, xmax: BigInt(state.snapshot_xmax), after };
     const pending = found.slice(0, batchSize);
     const last = pending.at(-1);
@@ -85,7 +93,7 @@ export function createChainSealer({ auditKey, batchSize = BATCH_SIZE }: { auditK
     const isComplete = last === undefined || !more || BigInt(last.xid) >= current.xmax;
     const seals = sealsOf(end, pending, state.now, isComplete ? current.snapshot : null);
     const size = seals.end.seq + 1;
-    const inserted = pending.length > 0 ? client.query(INSERT_SEALS, seals.parameters) : undefined;
+    const inserted = pending.length > 0 ? client.query(INSERT_SEALS(...seals.parameters)) : undefined;
     if (completesTile(end.seq + 1, size)) {
       await inserted;
       await extendTree(client, size);
@@ -98,14 +106,16 @@ export function createChainSealer({ auditKey, batchSize = BATCH_SIZE }: { auditK
 
   /** What {@link INSERT_SEALS} takes for entries that follow `end`. */
   function sealsOf(end: ChainEnd, entries: readonly PendingEntry[], sealedAt: string, horizon: string | null) {
-    const seals = { ids: [] as string[], prev: [] as Buffer[], hash: [] as Buffer[], leaf: [] as Buffer[] };
-    const eras: number[] = [];
-    const macs: Buffer[] = [];
+    const digests = Buffer.allocUnsafe(entries.length * 4 * DIGEST_BYTES);
     let { seq, hash: prevHash } = end;
     for (const [index, { id, n, era, xid, entry }] of entries.entries()) {
       seq += 1;
-      const hash = Buffer.from(sha256(prevHash, entry));
-      const leaf = Buffer.from(sha256(LEAF_PREFIX, entry));
+      const digest = (at: number) =>
+        digests.subarray((index * 4 + at) * DIGEST_BYTES, (index * 4 + at + 1) * DIGEST_BYTES);
+      const [prev, hash, leaf, mac] = [digest(0), digest(1), digest(2), digest(3)];
+      prev.set(prevHash);
+      hash.set(sha256(prevHash, entry));
+      leaf.set(sha256(LEAF_PREFIX, entry));
       const message = sealMessage({
         seq,
         entryId: id,
@@ -118,23 +128,25 @@ export function createChainSealer({ auditKey, batchSize = BATCH_SIZE }: { auditK
         sealedAt,
         horizon: index === entries.length - 1 ? horizon : null,
       });
-      seals.ids.push(id);
-      seals.prev.push(prevHash);
-      seals.hash.push(hash);
-      seals.leaf.push(leaf);
-      eras.push(era);
-      macs.push(Buffer.from(hmac(message)));
+      mac.set(hmac(message));
       prevHash = hash;
     }
-    const columns = [seals.ids, eras, seals.prev, seals.hash, seals.leaf, macs];
-    return { end: { seq, hash: prevHash }, parameters: [end.seq, ...columns, seq, horizon, sealedAt] };
+    // Arrays as the text that PostgreSQL reads: nothing in them has to be quoted.
+    const ids = `{${entries.map(({ id }) => id).join()}}`;
+    const eras = `{${entries.map(({ era }) => era).join()}}`;
+    return { end: { seq, hash: prevHash }, parameters: [end.seq, ids, eras, digests, seq, horizon, sealedAt] };
   }
 
   return {
-    /** Seals the next batch in a transaction of its own. @throws errors of the connection; nothing is sealed then */
-    async seal(client: ClientBase): Promise<SealResult> {
+    /**
+     * Seals the next batch in a transaction of its own.
+     *
+     * @param expected the last sequence number of the chain, for a caller that seals only while nobody else does
+     * @throws errors of the connection; nothing is sealed then
+     */
+    async seal(client: ClientBase, expected?: number): Promise<SealResult> {
       try {
-        return await sealNext(client);
+        return await sealNext(client, expected);
       } catch (error) {
         pass = undefined;
         await client.query('rollback').catch(() => {});
@@ -156,11 +168,11 @@ export function createChainSealer({ auditKey, batchSize = BATCH_SIZE }: { auditK
         for (;;) {
           const { rows: remainder } = await client.query<PendingEntry>(REMAINDER, [batchSize]);
           if (remainder.length === 0) break;
-          const { rows: states } = await client.query<State>(STATE);
+          const { rows: states } = await client.query<State>(STATE());
           const state = states[0];
           if (state === undefined) throw new Error('the audit log has no origin: run the migrations');
           const seals = sealsOf(endOf(state), remainder, state.now, null);
-          await client.query(INSERT_SEALS, seals.parameters);
+          await client.query(INSERT_SEALS(...seals.parameters));
         }
         await client.query('commit');
       } catch (error) {
@@ -229,22 +241,26 @@ function endOf(state: State): ChainEnd {
   return { seq: Number(state.seq), hash: state.hash };
 }
 
-const TRY_LOCK = `select pg_try_advisory_xact_lock(hashtextextended('tradeguard.audit-seal', 0)) as locked`;
+const TRY_LOCK = namedStatement(
+  `select pg_try_advisory_xact_lock(hashtextextended('tradeguard.audit-seal', 0)) as locked`,
+);
 
-const PENDING = 'select id, n, era, xid, entry from audit_pending($1, $2, $3)';
+const PENDING = namedStatement('select id, n, era, xid, entry from audit_pending($1, $2, $3)');
 
-const STATE = `
+const STATE = namedStatement(`
   select s.seq, s.hash, o.origin, pg_current_snapshot()::text as snapshot,
          pg_snapshot_xmax(pg_current_snapshot())::text as snapshot_xmax,
          to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as now
-    from audit_log_origin o left join (select seq, hash from audit_seal order by seq desc limit 1) s on true`;
+    from audit_log_origin o left join (select seq, hash from audit_seal order by seq desc limit 1) s on true`);
 
-const INSERT_SEALS = `
+/** The four digests of a seal lie one behind the other, and the seals' behind one another. */
+const INSERT_SEALS = namedStatement(`
   insert into audit_seal (seq, entry_id, era, prev_hash, hash, leaf_hash, seal_hmac, horizon, sealed_at)
-  select $1::bigint + position, entry_id, era, prev_hash, hash, leaf_hash, seal_hmac,
-         case when $1::bigint + position = $8::bigint then $9::pg_snapshot end, $10::timestamptz
-    from unnest($2::uuid[], $3::integer[], $4::bytea[], $5::bytea[], $6::bytea[], $7::bytea[])
-         with ordinality as s (entry_id, era, prev_hash, hash, leaf_hash, seal_hmac, position)`;
+  select $1::bigint + position, entry_id, era, ${[0, 1, 2, 3]
+    .map((at) => `substring($4::bytea from position::integer * 128 - ${127 - at * 32} for 32)`)
+    .join(', ')},
+         case when $1::bigint + position = $5::bigint then $6::pg_snapshot end, $7::timestamptz
+    from unnest($2::uuid[], $3::integer[]) with ordinality as s (entry_id, era, position)`);
 
 const IS_SAME_CLUSTER = `
   select (select cluster from audit_era order by era desc limit 1) = system_identifier::text as same

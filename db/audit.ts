@@ -51,20 +51,21 @@ export function createAuditLog({ auditKey }: { auditKey: KeyObject }) {
         const at = microsecondsNow();
         const severity = auditSeverity(event);
         const { action, actor, subject, outcome } = event;
+        // In the order of canonical JSON, which leaves nothing to sort.
         const text = canonicalJson({
-          v: 1,
-          id,
-          at,
           action,
           actor,
-          subject,
-          outcome,
-          severity,
-          ip: event.ip ?? null,
-          userAgent: event.userAgent ?? null,
-          requestId: event.requestId ?? null,
-          workflowId: event.workflowId ?? null,
+          at,
           details: event.details ?? {},
+          id,
+          ip: event.ip ?? null,
+          outcome,
+          requestId: event.requestId ?? null,
+          severity,
+          subject,
+          userAgent: event.userAgent ?? null,
+          v: 1,
+          workflowId: event.workflowId ?? null,
         });
         return [id, text, Buffer.from(hmac(text)), at, action, actor.id ?? null, subject.id, outcome, severity];
       });
@@ -90,11 +91,22 @@ export type AuditLog = ReturnType<typeof createAuditLog>;
 function createMicrosecondClock(): () => string {
   let offset = performance.timeOrigin;
   let last = 0;
+  let second = -1;
+  let upToSecond = '';
   return () => {
-    if (Math.abs(offset + performance.now() - Date.now()) > 2) offset = Date.now() - performance.now();
-    const micros = Math.round((offset + performance.now()) * 1000);
+    let sinceStart = performance.now();
+    const now = Date.now();
+    if (Math.abs(offset + sinceStart - now) > 2) {
+      sinceStart = performance.now();
+      offset = Date.now() - sinceStart;
+    }
+    const micros = Math.round((offset + sinceStart) * 1000);
     last = micros > last || last - micros > 1_000_000 ? micros : last + 1;
-    const iso = new Date(Math.floor(last / 1000)).toISOString();
-    return `${iso.slice(0, -1)}${String(last % 1000).padStart(3, '0')}Z`;
+    const whole = Math.floor(last / 1_000_000);
+    if (whole !== second) {
+      second = whole;
+      upToSecond = new Date(whole * 1000).toISOString().slice(0, 'YYYY-MM-DDTHH:MM:SS.'.length);
+    }
+    return `${upToSecond}${String(last - whole * 1_000_000).padStart(6, '0')}Z`;
   };
 }

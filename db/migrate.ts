@@ -28,6 +28,7 @@ import { AuditArchive } from './migrations/0024-audit-archive.ts';
 import { AuditVerificationScope } from './migrations/0025-audit-verification-scope.ts';
 import { EvidenceBundle } from './migrations/0026-evidence-bundle.ts';
 import { Console } from './migrations/0027-console.ts';
+import { AuditAppends } from './migrations/0028-audit-appends.ts';
 import { run } from './sql.ts';
 
 const migrations = [
@@ -58,6 +59,7 @@ const migrations = [
   AuditVerificationScope,
   EvidenceBundle,
   Console,
+  AuditAppends,
 ].map((migration) => ({
   name: new migration(undefined as never, undefined as never).name ?? migration.name,
   class: migration,

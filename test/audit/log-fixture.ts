@@ -45,7 +45,7 @@ export async function createLog() {
       let count = 0;
       for (;;) {
         const result = await sealer.seal(client);
-        if (result.outcome === 'busy') throw new Error('another sealer holds the lock');
+        if (result.outcome !== 'sealed') throw new Error(`another sealer is at work: ${result.outcome}`);
         count += result.count;
         if (!result.more) break;
       }

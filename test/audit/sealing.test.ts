@@ -103,7 +103,7 @@ describe('sealing', () => {
       for (;;) {
         const result = await sealer.seal(client);
         if (result.outcome === 'busy') isBusy += 1;
-        else if (!result.more) return isBusy;
+        if (result.outcome === 'sealed' && !result.more) return isBusy;
       }
     };
     await Promise.all(Array.from({ length: 6 }, work));
@@ -183,11 +183,15 @@ describe('sealing', () => {
   });
 
   it('reads only what is new, however long the log is', async () => {
-    for (let index = 0; index < 10; index++) await log.append(...Array.from({ length: 500 }, (_, n) => n));
-    await log.seal(499);
-    await log.append('new');
-    const reads = await blocksRead(log);
-    expect(reads).toBeLessThan(100);
+    const readsWith = async (entries: number) => {
+      for (let n = 0; n < entries; n += 500) await log.append(...Array.from({ length: 500 }, (_, at) => at));
+      await log.seal(499);
+      await log.append('new');
+      return blocksRead(log);
+    };
+    const before = await readsWith(1_000);
+    // The new one may begin a page of an index, and the tree of one may have got a level more.
+    expect(await readsWith(9_000)).toBeLessThanOrEqual(before + 6);
   });
 
   it('fails over within seconds when the sealer at work stops, and never has two at work for long', async () => {
@@ -313,7 +317,8 @@ async function anEntryOf(log: Log, label: string) {
       await log.audit.append(tx, event(label));
       found = await oneRow(
         tx,
-        `select id, entry, entry_hmac, at, action, actor, subject, outcome, severity from audit_entry order by n desc limit 1`,
+        `select id, entry, entry_hmac, at, action, actor, subject, outcome, severity
+           from audit_entry where xid = pg_current_xact_id() order by n desc limit 1`,
       );
       throw new Error('rolled back');
     })

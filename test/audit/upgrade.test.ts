@@ -75,7 +75,7 @@ async function fillAsBefore(client: pg.Client): Promise<void> {
   const sealer = createChainSealer({ auditKey, batchSize: 100 });
   for (;;) {
     const result = await sealer.seal(client);
-    if (result.outcome === 'busy' || !result.more) break;
+    if (result.outcome !== 'sealed' || !result.more) break;
   }
   await append(texts.slice(SEALED));
 }
