@@ -5,7 +5,7 @@ import pg from 'pg';
  * every range, joins, and sorts on disk, and nothing is sent before that is done.
  */
 const IN_ORDER =
-  '-c enable_hashjoin=off -c enable_mergejoin=off -c enable_seqscan=off -c enable_sort=off -c max_parallel_workers_per_gather=0';
+  '-c enable_hashjoin=off -c enable_mergejoin=off -c enable_seqscan=off -c enable_sort=off -c max_parallel_workers_per_gather=0 -c jit=off';
 
 /** A connection that reads long ranges of the audit log and nothing else. @throws errors of the connection */
 export async function connectForAudit(databaseUrl: string): Promise<pg.Client> {

@@ -3,6 +3,8 @@ import { paddedKeys } from './sha256.ts';
 
 const PREFIX_BYTES = 64;
 const DIGEST_BYTES = 32;
+/** Messages that end behind it get a view of their own each time. */
+const MAX_VIEWED = 4096;
 /** Digests leave node:crypto as text, one character a byte: an object for each would take three times as long. */
 const ENCODING = 'binary';
 
@@ -13,6 +15,8 @@ const ENCODING = 'binary';
 export class PrefixedMessage {
   #room = Buffer.allocUnsafe(4096);
   #end = PREFIX_BYTES;
+  /** By the prefix's length and the message's end: most messages are as long as one before, and a view costs half a digest. */
+  readonly #views: (Buffer | undefined)[][] = [];
 
   /** Takes the bytes `from` to `to` (exclusive). */
   take(bytes: Buffer, from: number, to: number): void {
@@ -21,7 +25,10 @@ export class PrefixedMessage {
 
   /** Where to write a message of at most that many bytes, from {@link PrefixedMessage.begin} on; {@link takeWritten} ends it. */
   roomFor(bytes: number): Buffer {
-    if (this.#room.length < PREFIX_BYTES + bytes) this.#room = Buffer.allocUnsafe(2 * (PREFIX_BYTES + bytes));
+    if (this.#room.length < PREFIX_BYTES + bytes) {
+      this.#room = Buffer.allocUnsafe(2 * (PREFIX_BYTES + bytes));
+      this.#views.length = 0;
+    }
     return this.#room;
   }
 
@@ -36,7 +43,19 @@ export class PrefixedMessage {
   digest(prefix: Uint8Array): string {
     const begin = PREFIX_BYTES - prefix.length;
     this.#room.set(prefix, begin);
-    return hash('sha256', this.#room.subarray(begin, this.#end), ENCODING);
+    return hash('sha256', this.#view(begin), ENCODING);
+  }
+
+  #view(begin: number): Buffer {
+    const known = this.#views[begin]?.[this.#end];
+    if (known !== undefined) return known;
+    const view = this.#room.subarray(begin, this.#end);
+    if (this.#end <= MAX_VIEWED) {
+      const views = this.#views[begin] ?? [];
+      views[this.#end] = view;
+      this.#views[begin] = views;
+    }
+    return view;
   }
 }
 
