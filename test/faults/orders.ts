@@ -20,8 +20,12 @@ export interface Order {
   body: Readonly<Record<string, string>>;
 }
 
-/** Deposits, withdrawals and transfers; some far above the account's average, so that every path is in flight. */
-export function ordersOf(customers: readonly Customer[], count: number): Order[] {
+/**
+ * Deposits, withdrawals and transfers; some far above the account's average, so that every path is in flight.
+ *
+ * @param areFunded whether the customers have money: an installation for production without a payment service takes no deposits
+ */
+export function ordersOf(customers: readonly Customer[], count: number, areFunded = false): Order[] {
   const all = customers.length;
   return Array.from({ length: count }, (_, n) => {
     const customer = customers[n % all] as Customer;
@@ -30,7 +34,7 @@ export function ordersOf(customers: readonly Customer[], count: number): Order[]
     return {
       customer,
       key: randomUUID(),
-      body: { currency: 'USD', ...bodyOf(n, large, n < all * 2, other.accountId) },
+      body: { currency: 'USD', ...bodyOf(n, large, !areFunded && n < all * 2, other.accountId) },
     };
   });
 }

@@ -8,13 +8,14 @@ export interface Traffic {
   stop(): Promise<string[]>;
 }
 
-/** Keeps so many orders in flight until it is stopped; every one is sent until it is answered. */
+/** Keeps so many orders in flight until it is stopped; every one is sent until it is answered. `areFunded` as in {@link ordersOf}. */
 export function startTraffic(
   customers: readonly Customer[],
   inFlight: number,
   send: (order: Parameters<typeof place>[1], lane: number) => Promise<Answer>,
+  areFunded = false,
 ): Traffic {
-  const orders = ordersOf(customers, 100_000);
+  const orders = ordersOf(customers, 100_000, areFunded);
   const answers: Answer[] = [];
   let next = 0;
   let isOver = false;

@@ -29,7 +29,7 @@ beforeAll(async () => {
   const people = createPeople({ api, db, config, keyring: await openKeyring(db, config) });
   const trading = createTrading({ api, db, people });
   customers = [];
-  for (let n = 0; n < 40; n++) customers.push(await trading.trader('1000.00'));
+  for (let n = 0; n < 40; n++) customers.push(await trading.trader('2000.00'));
 });
 afterAll(() => fleet?.stop());
 
@@ -57,10 +57,11 @@ test(`two APIs and two workers, one of them killed again and again for ${setting
   const draw = createDraw(settings.seed);
   const apis: ApiMember[] = [...fleet.apis];
   const workers: Member[] = [...fleet.workers];
-  const traffic = startTraffic(customers, 20, (order, lane) => {
+  const send: Parameters<typeof startTraffic>[2] = (order, lane) => {
     const base = () => apis[lane % apis.length]?.url ?? '';
     return place(base, order, { headers: { 'X-Forwarded-Proto': 'https' } });
-  });
+  };
+  const traffic = startTraffic(customers, 20, send, true);
   const deadline = Date.now() + settings.minutes * 60_000;
   let kills = 0;
   while (Date.now() < deadline) {
