@@ -153,6 +153,16 @@ const ATTACKS: Record<string, { attack: (sql: Sql) => Promise<unknown>; seq: num
     seq: 2,
     reason: 'entry_forged',
   },
+  'MAC of another length': {
+    attack: (sql) => sql(`update audit_entry set entry_hmac = substring(entry_hmac for 31) where id = ${TEXT_AT(2)}`),
+    seq: 2,
+    reason: 'entry_forged',
+  },
+  'no MAC': {
+    attack: (sql) => sql(`update audit_entry set entry_hmac = '' where id = ${TEXT_AT(2)}`),
+    seq: 2,
+    reason: 'entry_forged',
+  },
   'changed time of sealing': {
     attack: (sql) => sql(`update audit_seal set sealed_at = sealed_at - interval '1 microsecond' where seq = 2`),
     seq: 2,
