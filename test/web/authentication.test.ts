@@ -160,6 +160,8 @@ test('what the API refused, by cause, endpoint and network; the endpoints filter
   await page.getByLabel('Only with refusals or faults').press('Space');
   await endpoints.getByRole('button', { name: 'Refused' }).press('Enter');
   await page.waitForURL(/endpoints=-Refused/);
+  // The address changes before the rows do.
+  await endpoints.locator('th[aria-sort="descending"]', { hasText: 'Refused' }).waitFor();
   const refused = async () =>
     await endpoints.locator('tbody tr').evaluateAll((all) => all.map((one) => Number(one.children[6]?.textContent)));
   const highestFirst = await refused();
