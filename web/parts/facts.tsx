@@ -45,3 +45,6 @@ export function Figures({ figures }: { figures: readonly Figure[] }) {
     </SimpleGrid>
   );
 }
+
+/** What a figure of several rows is made of. */
+export const sum = (numbers: readonly number[]): number => numbers.reduce((total, n) => total + n, 0);

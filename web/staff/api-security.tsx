@@ -4,7 +4,7 @@ import { AccountLink } from '../parts/account-link.tsx';
 import { AsOf } from '../parts/as-of.tsx';
 import { Bars } from '../parts/bars.tsx';
 import { type Column, DataTable } from '../parts/data-table.tsx';
-import { Figures } from '../parts/facts.tsx';
+import { Figures, sum } from '../parts/facts.tsx';
 import { Page, Section } from '../parts/page.tsx';
 import { Read } from '../parts/read.tsx';
 import { Ago, Time } from '../parts/time.tsx';
@@ -48,8 +48,6 @@ export default function ApiSecurity() {
     </Page>
   );
 }
-
-const sum = (numbers: readonly number[]): number => numbers.reduce((total, n) => total + n, 0);
 
 function figuresOf(data: Dashboard) {
   const { rateLimitViolations, failedSignatures, invalidTokens, failedAuthentications, monitoredEndpoints } = data;

@@ -3,7 +3,7 @@ import { type Body, useRead } from '../calls.ts';
 import { LoginSubject } from '../parts/account-link.tsx';
 import { AsOf } from '../parts/as-of.tsx';
 import { type Column, DataTable } from '../parts/data-table.tsx';
-import { Facts, Figures } from '../parts/facts.tsx';
+import { Facts, Figures, sum } from '../parts/facts.tsx';
 import { FilterSelect, optionsOf, useFilters } from '../parts/filters.tsx';
 import { Page, Section } from '../parts/page.tsx';
 import { Read } from '../parts/read.tsx';
@@ -44,8 +44,6 @@ export default function Authentication() {
     </Page>
   );
 }
-
-const sum = (numbers: readonly number[]): number => numbers.reduce((total, n) => total + n, 0);
 
 function figuresOf({ lockedAccounts, failedLogins: { byUser, byNetwork, countedAtMost }, recentAttempts }: Dashboard) {
   // A list that is full may have left somebody out.
