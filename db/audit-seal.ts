@@ -10,6 +10,8 @@ import { oneRow, type Tx } from './sql.ts';
 /** Entries sealed in one transaction at most: about 100 ms of work, so that a failing leader never blocks for long. */
 const BATCH_SIZE = 5_000;
 const DIGEST_BYTES = 32;
+/** Previous hash, hash, leaf hash and MAC of a seal. */
+const SEAL_DIGESTS = 4;
 /** Entries that {@link sealerLag} counts at most: health is asked often, and more is "far behind" in any case. */
 const LAG_COUNT_LIMIT = 10_000;
 
@@ -106,12 +108,14 @@ export function createChainSealer({ auditKey, batchSize = BATCH_SIZE }: { auditK
 
   /** What {@link INSERT_SEALS} takes for entries that follow `end`. */
   function sealsOf(end: ChainEnd, entries: readonly PendingEntry[], sealedAt: string, horizon: string | null) {
-    const digests = Buffer.allocUnsafe(entries.length * 4 * DIGEST_BYTES);
+    const digests = Buffer.allocUnsafe(entries.length * SEAL_DIGESTS * DIGEST_BYTES);
     let { seq, hash: prevHash } = end;
     for (const [index, { id, n, era, xid, entry }] of entries.entries()) {
       seq += 1;
-      const digest = (at: number) =>
-        digests.subarray((index * 4 + at) * DIGEST_BYTES, (index * 4 + at + 1) * DIGEST_BYTES);
+      const digest = (at: number) => {
+        const begin = (index * SEAL_DIGESTS + at) * DIGEST_BYTES;
+        return digests.subarray(begin, begin + DIGEST_BYTES);
+      };
       const [prev, hash, leaf, mac] = [digest(0), digest(1), digest(2), digest(3)];
       prev.set(prevHash);
       hash.set(sha256(prevHash, entry));
@@ -253,12 +257,13 @@ const STATE = namedStatement(`
          to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as now
     from audit_log_origin o left join (select seq, hash from audit_seal order by seq desc limit 1) s on true`);
 
-/** The four digests of a seal lie one behind the other, and the seals' behind one another. */
+/** The digests of a seal lie one behind the other, and the seals' behind one another. PostgreSQL counts rows and bytes from 1. */
+const digestOf = (at: number): string =>
+  `substring($4::bytea from ((position::integer - 1) * ${SEAL_DIGESTS} + ${at}) * ${DIGEST_BYTES} + 1 for ${DIGEST_BYTES})`;
+
 const INSERT_SEALS = namedStatement(`
   insert into audit_seal (seq, entry_id, era, prev_hash, hash, leaf_hash, seal_hmac, horizon, sealed_at)
-  select $1::bigint + position, entry_id, era, ${[0, 1, 2, 3]
-    .map((at) => `substring($4::bytea from position::integer * 128 - ${127 - at * 32} for 32)`)
-    .join(', ')},
+  select $1::bigint + position, entry_id, era, ${Array.from({ length: SEAL_DIGESTS }, (_, at) => digestOf(at)).join(', ')},
          case when $1::bigint + position = $5::bigint then $6::pg_snapshot end, $7::timestamptz
     from unnest($2::uuid[], $3::integer[]) with ordinality as s (entry_id, era, position)`);
 

@@ -117,6 +117,51 @@ describe('sealing', () => {
     expect((await log.sealed()).map(({ label }) => label)).toEqual(labels);
   });
 
+  it('seals nothing where the chain does not end as the caller knows it, and says where it ends', async () => {
+    await log.append('a', 'b');
+    await log.seal();
+    await log.append('c');
+    const client = await log.connect(log.url);
+    const sealer = createChainSealer({ auditKey: log.auditKey });
+    for (const stale of [-1, 0, 2]) {
+      expect(await sealer.seal(client, stale)).toMatchObject({ outcome: 'moved', end: { seq: 1 } });
+      expect(await log.sealed()).toHaveLength(2);
+    }
+    expect(await sealer.seal(client, 1)).toMatchObject({ outcome: 'sealed', count: 1, end: { seq: 2 } });
+    expect(await log.verify()).toMatchObject({ valid: true, checked: 3, unsealed: 0 });
+  });
+
+  it('tells of an end that was cut off between two batches, and seals on', async () => {
+    const told: unknown[] = [];
+    const sealer = createSealer({
+      databaseUrl: log.url,
+      auditKey: log.auditKey,
+      log: pino({ level: 'error' }, { write: (line: string) => told.push(JSON.parse(line)) }),
+    });
+    sealers.push(sealer);
+    sealer.start();
+    await log.append('a', 'b', 'c');
+    await sealedCount(3);
+    // Entries keep coming, so the sealer does not look before it seals.
+    let isOver = false;
+    const coming = (async () => {
+      while (!isOver) await log.append('more');
+    })();
+    try {
+      await eventually(async () => (await log.sealed()).length > 20, { what: 'a sealer at work' });
+      await log.asDatabaseAdministrator((sql) =>
+        sql('delete from audit_seal where seq >= (select max(seq) - 5 from audit_seal)'),
+      );
+      await eventually(() => told.length > 0, { what: 'the word of it' });
+      const { length } = await log.sealed();
+      await eventually(async () => (await log.sealed()).length > length, { what: 'more seals' });
+    } finally {
+      isOver = true;
+      await coming;
+    }
+    expect(told[0]).toMatchObject({ msg: 'the end of the audit log was cut off' });
+  });
+
   it('rolls back with a session that is killed in the middle, and goes on with the next', async () => {
     await log.append('a', 'b', 'c');
     const client = await log.connect(log.url);
