@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { sealerLag } from '../db/audit-seal.ts';
 import { lastGoodBackupAt } from '../db/backups.ts';
 import { reportedFeatures } from '../db/feature-reports.ts';
 import { oneRow } from '../db/sql.ts';
@@ -155,7 +156,7 @@ function workersOf(pollers: { decisions: number; background: number } | undefine
 }
 
 function sealerOf(backlog: Backlog | undefined) {
-  const { unsealed, unsealed_seconds: oldestSeconds } = backlog ?? { unsealed: 0, unsealed_seconds: 0 };
+  const { unsealed, unsealedSeconds: oldestSeconds } = backlog ?? { unsealed: 0, unsealedSeconds: 0 };
   return { status: lateness(backlog, oldestSeconds, SEALER_LATE_SECONDS), unsealed, oldestSeconds };
 }
 
@@ -168,7 +169,7 @@ function backupsOf(lastGoodAt: string | null | undefined) {
 }
 
 function mailOf(backlog: Backlog | undefined) {
-  const { waiting, waiting_seconds: oldestSeconds } = backlog ?? { waiting: 0, waiting_seconds: 0 };
+  const { waiting, waitingSeconds: oldestSeconds } = backlog ?? { waiting: 0, waitingSeconds: 0 };
   return { status: lateness(backlog, oldestSeconds, MAIL_LATE_SECONDS), waiting, oldestSeconds };
 }
 
@@ -179,25 +180,21 @@ function lateness(backlog: Backlog | undefined, seconds: number, limit: number):
 
 interface Backlog {
   unsealed: number;
-  unsealed_seconds: number;
+  unsealedSeconds: number;
   waiting: number;
-  waiting_seconds: number;
+  waitingSeconds: number;
 }
 
-/** Looks at the last hour only: a check must not cost more the longer the log grows. */
-function readBacklog({ db }: Pick<ApiDeps, 'db'>): Promise<Backlog> {
-  return oneRow<Backlog>(
+/** Its cost does not grow with the log. */
+async function readBacklog({ db }: Pick<ApiDeps, 'db'>): Promise<Backlog> {
+  const { unsealed, oldestUnsealedMs } = await sealerLag(db.fork());
+  const mail = await oneRow<{ waiting: number; waitingSeconds: number }>(
     db.fork(),
-    `select a.unsealed::int, a.unsealed_seconds::float8, m.waiting::int, m.waiting_seconds::float8
-       from (select count(*) as unsealed,
-                    coalesce(extract(epoch from clock_timestamp() - min(e.at)), 0) as unsealed_seconds
-               from audit_entry e
-              where e.at > clock_timestamp() - interval '1 hour'
-                and not exists (select from audit_seal s where s.entry_id = e.id)) a,
-            (select count(*) as waiting,
-                    coalesce(extract(epoch from clock_timestamp() - min(created_at)), 0) as waiting_seconds
-               from outbox_mail where sent_at is null and failed_at is null) m`,
+    `select count(*)::int as waiting,
+            coalesce(extract(epoch from clock_timestamp() - min(created_at)), 0)::float8 as "waitingSeconds"
+       from outbox_mail where sent_at is null and failed_at is null`,
   );
+  return { unsealed, unsealedSeconds: oldestUnsealedMs / 1000, ...mail };
 }
 
 /** @throws when the work takes longer */

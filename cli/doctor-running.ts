@@ -1,4 +1,5 @@
 import { type CheckpointHealth, checkpointHealth } from '../db/audit-checkpoints.ts';
+import { sealerLag } from '../db/audit-seal.ts';
 import { createOrm } from '../db/orm.ts';
 import { oneRow } from '../db/sql.ts';
 import { BACKUP_OVERDUE_MS } from '../domain/backup.ts';
@@ -16,7 +17,6 @@ const CHECKPOINT_OVERDUE_HOURS = 2;
 
 interface Ages {
   admins: number;
-  unsealed_seconds: number;
   waiting_seconds: number;
   failed_letters: number;
   backup_hours: number | null;
@@ -28,15 +28,18 @@ interface Ages {
   critical: number;
 }
 
+type State = Ages & { checkpoints: CheckpointHealth; oldestUnsealedMs: number };
+
 /** What the database and the API of a running installation say about it. */
 export async function examineRunning(config: Config, production: boolean): Promise<Finding[]> {
   const db = await createOrm({ databaseUrl: config.databaseUrl, poolMax: 2, applicationName: 'tradeguard-doctor' });
   const findings: Finding[] = [];
   try {
-    let ages: (Ages & { checkpoints: CheckpointHealth }) | undefined;
+    let ages: State | undefined;
     const read = await attempt(async () => {
       const tx = db.fork();
-      ages = { ...(await oneRow<Ages>(tx, AGES)), checkpoints: await checkpointHealth(tx) };
+      const { oldestUnsealedMs } = await sealerLag(tx);
+      ages = { ...(await oneRow<Ages>(tx, AGES)), checkpoints: await checkpointHealth(tx), oldestUnsealedMs };
       return ok('');
     }, 'Bring the schema up to date: `tradeguard migrate`.');
     if (ages === undefined) findings.push(finding('running-state', 'at', 'The installation can be read', read));
@@ -55,9 +58,6 @@ export async function examineRunning(config: Config, production: boolean): Promi
 const AGES = `
   with hours as (select 3600.0 as h)
   select (select count(*)::int from app_user where role = 'admin' and disabled_at is null) as admins,
-         (select coalesce(extract(epoch from clock_timestamp() - min(e.at)), 0)::float8 from audit_entry e
-           where e.at > clock_timestamp() - interval '1 day'
-             and not exists (select from audit_seal s where s.entry_id = e.id)) as unsealed_seconds,
          (select coalesce(extract(epoch from clock_timestamp() - min(created_at)), 0)::float8
             from outbox_mail where sent_at is null and failed_at is null) as waiting_seconds,
          (select count(*)::int from outbox_mail where failed_at > clock_timestamp() - interval '7 days') as failed_letters,
@@ -75,12 +75,12 @@ const AGES = `
          (select count(*)::int from incident where severity = 'critical' and status <> 'resolved') as critical
     from hours`;
 
-function stateOf(ages: Ages & { checkpoints: CheckpointHealth }, config: Config, production: boolean): Finding[] {
+function stateOf(ages: State, config: Config, production: boolean): Finding[] {
   const { backupUrl, drillUrl } = config;
   const admin = ages.admins > 0 ? ok(`${ages.admins}`) : fail('None', '`tradeguard admin create <email>`');
   const sealed =
-    ages.unsealed_seconds > SEALER_LATE_SECONDS
-      ? fail(`An entry waits for ${Math.round(ages.unsealed_seconds)} s`, 'See that a worker runs, and its log.')
+    ages.oldestUnsealedMs > SEALER_LATE_SECONDS * 1000
+      ? fail(`An entry waits for ${Math.round(ages.oldestUnsealedMs / 1000)} s`, 'See that a worker runs, and its log.')
       : ok('Nothing waits');
   const open =
     ages.critical > 0

@@ -1,7 +1,9 @@
 import { checkpointHealth } from './audit-checkpoints.ts';
+import { sealerLag } from './audit-seal.ts';
 import { iso, oneRow, rows, run, type Tx } from './sql.ts';
 
 export interface Backlog {
+  /** Counted as far as {@link sealerLag} does. */
   unsealed: number;
   unsealedSeconds: number;
   mailsWaiting: number;
@@ -16,18 +18,17 @@ export interface Backlog {
   checkpointFailures: number;
 }
 
-/** What waits. Looks at the last hour of the audit log only: it must not cost more the longer the log grows. */
+/** Of {@link Backlog}, what one statement counts. */
+type Counted = Pick<Backlog, 'mailsWaiting' | 'mailWaitingSeconds' | 'held' | 'steppingUp' | 'unresolvedIncidents'>;
+
+/** What waits. It does not cost more the longer the log grows. */
 export async function readBacklog(tx: Tx): Promise<Backlog> {
   const checkpoints = await checkpointHealth(tx);
+  const { unsealed, oldestUnsealedMs } = await sealerLag(tx);
   const found = await oneRow<Record<string, string>>(
     tx,
-    `select a.*, m.*, t.*, i.*
-       from (select count(*) as unsealed,
-                    coalesce(extract(epoch from clock_timestamp() - min(e.at)), 0) as "unsealedSeconds"
-               from audit_entry e
-              where e.at > now() - interval '1 hour'
-                and not exists (select from audit_seal s where s.entry_id = e.id)) a,
-            (select count(*) as "mailsWaiting",
+    `select m.*, t.*, i.*
+       from (select count(*) as "mailsWaiting",
                     coalesce(extract(epoch from clock_timestamp() - min(created_at)), 0) as "mailWaitingSeconds"
                from outbox_mail where sent_at is null and failed_at is null) m,
             (select count(*) filter (where status = 'quarantined') as held,
@@ -37,7 +38,9 @@ export async function readBacklog(tx: Tx): Promise<Backlog> {
   );
   const numbers = Object.fromEntries(Object.entries(found).map(([name, value]) => [name, Number(value)]));
   return {
-    ...(numbers as unknown as Omit<Backlog, 'checkpointSeconds' | 'checkpointWaitingSeconds' | 'checkpointFailures'>),
+    ...(numbers as unknown as Counted),
+    unsealed,
+    unsealedSeconds: oldestUnsealedMs / 1000,
     checkpointSeconds: checkpoints.ageSeconds ?? Number.NaN,
     checkpointWaitingSeconds: checkpoints.waitingSeconds,
     checkpointFailures: checkpoints.failures,
