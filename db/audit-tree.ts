@@ -10,6 +10,7 @@ import {
   perfectSubtrees,
   type Subtree,
 } from '../security/merkle.ts';
+import { namedStatement } from './prepared-statements.ts';
 import { row, rows, type Tx } from './sql.ts';
 
 /** Nodes are stored at every eighth level: one for 256 below, as in https://c2sp.org/tlog-tiles. */
@@ -36,10 +37,7 @@ export async function extendTree(client: ClientBase, size: number): Promise<bool
   for (let level = TILE_LEVELS; ; level += TILE_LEVELS) {
     const complete = Math.floor(size / 2 ** level);
     if (complete === 0) return more;
-    const { rows: found } = await client.query<{ next: string }>(
-      'select coalesce(max(index) + 1, 0) as next from audit_tree_node where level = $1',
-      [level],
-    );
+    const { rows: found } = await client.query<{ next: string }>(NEXT_INDEX(level));
     const next = Number(found[0]?.next ?? 0);
     const end = Math.min(complete, next + MAX_TILES);
     // Levels above are made of these, and what is missing here is missing there.
@@ -52,8 +50,7 @@ export async function extendTree(client: ClientBase, size: number): Promise<bool
 async function storeNodes(client: ClientBase, level: number, next: number, end: number): Promise<number> {
   const below = { level: level - TILE_LEVELS, from: next * TILE_WIDTH, to: end * TILE_WIDTH };
   const { rows: found } = await client.query<StoredNode>(
-    below.level === 0 ? LEAVES : NODES,
-    below.level === 0 ? [below.from, below.to] : [below.from, below.to, below.level],
+    below.level === 0 ? READ_LEAVES(below.from, below.to) : READ_NODES(below.from, below.to, below.level),
   );
   const children = unbroken(found, below.from);
   const indexes: number[] = [];
@@ -63,11 +60,7 @@ async function storeNodes(client: ClientBase, level: number, next: number, end: 
     hashes.push(perfectRoot(children.slice(at, at + TILE_WIDTH)));
   }
   if (indexes.length === 0) return 0;
-  await client.query(
-    `insert into audit_tree_node (level, index, hash)
-     select $1, n.index, n.hash from unnest($2::bigint[], $3::bytea[]) as n (index, hash)`,
-    [level, indexes, hashes],
-  );
+  await client.query(INSERT_NODES(level, indexes, hashes));
   return indexes.length;
 }
 
@@ -78,6 +71,14 @@ interface StoredNode {
 
 const LEAVES = 'select seq as index, leaf_hash as hash from audit_seal where seq >= $1 and seq < $2 order by seq';
 const NODES = 'select index, hash from audit_tree_node where index >= $1 and index < $2 and level = $3 order by index';
+
+/** Prepared: the sealer asks them for every tile, and they are planned for longer than they run. */
+const NEXT_INDEX = namedStatement('select coalesce(max(index) + 1, 0) as next from audit_tree_node where level = $1');
+const READ_LEAVES = namedStatement(LEAVES);
+const READ_NODES = namedStatement(NODES);
+const INSERT_NODES = namedStatement(`
+  insert into audit_tree_node (level, index, hash)
+  select $1, n.index, n.hash from unnest($2::bigint[], $3::bytea[]) as n (index, hash)`);
 
 /** The hashes from `from` on, up to the first that is not there. */
 function unbroken(nodes: readonly StoredNode[], from: number): Buffer[] {
