@@ -43,32 +43,19 @@ export interface RequestTrace {
 export function createAuditLog({ auditKey }: { auditKey: KeyObject }) {
   const microsecondsNow = createMicrosecondClock();
   const hmac = createHmacSha256(auditKey);
+  /** What {@link COLUMNS} take. */
+  const rowOf = (event: AuditEvent): unknown[] => {
+    const id = uuidV7();
+    const at = microsecondsNow();
+    const severity = auditSeverity(event);
+    const text = entryText(event, { id, at, severity });
+    const { action, actor, subject, outcome } = event;
+    return [id, text, Buffer.from(hmac(text)), at, action, actor.id ?? null, subject.id, outcome, severity];
+  };
   return {
     /** Appends the events in their order. @throws when an event is not strict JSON (RFC 8785) */
     async append(tx: Tx, ...events: AuditEvent[]): Promise<void> {
-      const entries = events.map((event) => {
-        const id = uuidV7();
-        const at = microsecondsNow();
-        const severity = auditSeverity(event);
-        const { action, actor, subject, outcome } = event;
-        // In the order of canonical JSON, which leaves nothing to sort.
-        const text = canonicalJson({
-          action,
-          actor,
-          at,
-          details: event.details ?? {},
-          id,
-          ip: event.ip ?? null,
-          outcome,
-          requestId: event.requestId ?? null,
-          severity,
-          subject,
-          userAgent: event.userAgent ?? null,
-          v: 1,
-          workflowId: event.workflowId ?? null,
-        });
-        return [id, text, Buffer.from(hmac(text)), at, action, actor.id ?? null, subject.id, outcome, severity];
-      });
+      const entries = events.map(rowOf);
       const [only] = entries;
       if (only === undefined) return;
       if (entries.length === 1) await run(tx, INSERT_ONE, only);
@@ -83,6 +70,24 @@ export function createAuditLog({ auditKey }: { auditKey: KeyObject }) {
 }
 
 export type AuditLog = ReturnType<typeof createAuditLog>;
+
+/**
+ * The entry's canonical JSON (RFC 8785). Its own members stand in their order here: to sort and to check what is the same
+ * in every entry took two fifths of the time of a text.
+ *
+ * @throws CanonicalJsonError when a part of the event is not strict JSON
+ */
+export function entryText(event: AuditEvent, own: { id: string; at: string; severity: string }): string {
+  const { actor, subject } = event;
+  const actorId = actor.id === undefined ? '' : `"id":${canonicalJson(actor.id)},`;
+  return (
+    `{"action":${canonicalJson(event.action)},"actor":{${actorId}"kind":${canonicalJson(actor.kind)}},"at":"${own.at}",` +
+    `"details":${canonicalJson(event.details ?? {})},"id":"${own.id}","ip":${canonicalJson(event.ip ?? null)},` +
+    `"outcome":${canonicalJson(event.outcome)},"requestId":${canonicalJson(event.requestId ?? null)},` +
+    `"severity":"${own.severity}","subject":{"id":${canonicalJson(subject.id)},"kind":${canonicalJson(subject.kind)}},` +
+    `"userAgent":${canonicalJson(event.userAgent ?? null)},"v":1,"workflowId":${canonicalJson(event.workflowId ?? null)}}`
+  );
+}
 
 /**
  * The time to the microsecond, RFC 3339 UTC, later at every call unless the clock was set back: `Date` alone has only

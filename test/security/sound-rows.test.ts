@@ -1,13 +1,13 @@
 import { createSecretKey, randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { AuditEvent } from '../../db/audit.ts';
+import { type AuditEvent, entryText } from '../../db/audit.ts';
 import { createRangeCheck } from '../../db/audit-check.ts';
 import { columnsAgree } from '../../db/audit-entry-columns.ts';
 import { createRowDecoder, type SealedRow } from '../../db/audit-rows.ts';
 import { createSoundRowCheck } from '../../db/audit-sound-row.ts';
 import { chainHash, leafHash } from '../../security/audit-chain.ts';
-import { canonicalJson } from '../../security/canonical-json.ts';
+import { CanonicalJsonError, canonicalJson } from '../../security/canonical-json.ts';
 import { entryHmac, sealHmac } from '../helpers/audit-macs.ts';
 import { rowFields, sealedRowBytes } from '../helpers/sealed-row-bytes.ts';
 
@@ -79,6 +79,38 @@ function isSoundAsObject(row: SealedRow): boolean {
   walk.push(row);
   return row.prevHash.equals(BEFORE) && walk.end().fault === null;
 }
+
+describe('the text of an entry', () => {
+  const own = { id: '0190a5a0-0000-7000-8000-000000000001', at: '2026-11-25T10:00:00.000001Z', severity: 'info' };
+
+  it('is the canonical JSON of its members, whatever they are', () => {
+    fc.assert(
+      fc.property(drawn(text), ({ event }) => {
+        expect(entryText(event as AuditEvent, own)).toBe(canonicalJson({ v: 1, ...own, ...event }));
+      }),
+    );
+  });
+
+  it('has null for what is not known, and no more of the parties than belongs there', () => {
+    const event = { action: 'a.b', actor: { kind: 'system', id: undefined }, subject: { id: 's', kind: 't', more: 1 } };
+    expect(JSON.parse(entryText({ ...event, outcome: 'success' } as unknown as AuditEvent, own))).toEqual({
+      ...{ ...own, v: 1, action: 'a.b', actor: { kind: 'system' }, subject: { id: 's', kind: 't' } },
+      ...{ outcome: 'success', details: {}, ip: null, userAgent: null, requestId: null, workflowId: null },
+    });
+  });
+
+  it('is refused where a part is not strict JSON', () => {
+    const event = {
+      action: 'a.b',
+      actor: { kind: 'system' },
+      subject: { id: 's', kind: 't' },
+      outcome: 'success',
+    } as const;
+    for (const part of [{ details: { at: new Date() } }, { ip: 7n }, { subject: { id: undefined, kind: 't' } }]) {
+      expect(() => entryText({ ...event, ...part } as unknown as AuditEvent, own)).toThrow(CanonicalJsonError);
+    }
+  });
+});
 
 describe('a row in the bytes of PostgreSQL', () => {
   it('is sound as it is written, whatever an event says, as long as its columns need no escape', () => {
