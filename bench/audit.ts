@@ -1,16 +1,21 @@
-import { type KeyObject, randomUUID } from 'node:crypto';
+import { type KeyObject, randomBytes, randomUUID } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { table } from '../cli/replay-report.ts';
 import { type AuditEvent, createAuditLog } from '../db/audit.ts';
 import { createAuditVerifier } from '../db/audit-verify.ts';
+import { subjectOf } from '../db/lockouts.ts';
+import { type AttemptFacts, recordLockedAttempt } from '../db/login-subject.ts';
 import { createOrm, type Database } from '../db/orm.ts';
 import { oneRow, run, type Tx } from '../db/sql.ts';
+import { uuidV7 } from '../security/uuid.ts';
 import { hashLog } from './audit-hash.ts';
 import { median } from './slices.ts';
 
 const CALLERS = 8;
 const ROUNDS = 15;
 const CALLS = 1_500;
+/** Accounts that somebody tries to get into. */
+const SUBJECTS = 1_000;
 /** Of each kind, before: an instance that has just started still compiles what it runs. */
 const WARM_UP_ROUNDS = 6;
 /** Entries that verification is measured over at least, unless told otherwise. */
@@ -36,12 +41,12 @@ export async function auditTable(given: {
   const db = await createOrm({ databaseUrl: given.ownerUrl, poolMax: CALLERS + 2, applicationName: 'bench' });
   try {
     await run(db.fork(), 'create table if not exists bench_row (id uuid primary key, body text not null)');
-    const append = await appendTimes(db, given.auditKey);
+    const appends = await appendTimes(db, given.auditKey);
     await sealed(db);
     const lag = await sealLag(db);
     const load = await sealingUnderLoad(db, given.auditKey);
     const { lines, note } = await verifyTimes(db, given.auditKey, given.entries ?? ENTRIES);
-    const ratios = table(['audit', 'bare per s', 'ours per s', 'ratio'], [append, ...lines]);
+    const ratios = table(['audit', 'bare per s', 'ours per s', 'ratio'], [...appends, ...lines]);
     return [ratios, lag, load, note].join('\n\n');
   } finally {
     await run(db.fork(), 'drop table if exists bench_row').catch(() => {});
@@ -56,24 +61,67 @@ const line = (name: string, bare: number, ours: number): string[] => [
   `${(ours / bare).toFixed(2)} x`,
 ];
 
-async function appendTimes(db: Database, auditKey: KeyObject): Promise<string[]> {
+/** The smallest insert that there is, and one of the product's own with the entry that it comes with. */
+async function appendTimes(db: Database, auditKey: KeyObject): Promise<string[][]> {
   const audit = createAuditLog({ auditKey });
-  const insert = (tx: Tx) =>
-    run(tx, 'insert into bench_row (id, body) values ($1, $2)', [randomUUID(), 'x'.repeat(200)]);
-  const bare = () => db.transaction(insert);
-  const ours = () =>
-    db.transaction(async (tx) => {
-      await insert(tx);
-      await audit.append(tx, event('bench.appended'));
-    });
-  const rates = { bare: [] as number[], ours: [] as number[] };
-  for (let round = -WARM_UP_ROUNDS; round < ROUNDS; round += 1) {
-    const [without, withEntry] = [await perSecond(bare), await perSecond(ours)];
-    if (round < 0) continue;
-    rates.bare.push(without);
-    rates.ours.push(withEntry);
+  const smallest = () => {
+    const id = randomUUID();
+    const insert = (tx: Tx) => run(tx, 'insert into bench_row (id, body) values ($1, $2)', [id, 'x'.repeat(200)]);
+    return { insert, entry: () => event('bench.appended', id) };
+  };
+  const subjects = await lockedSubjects(db);
+  let next = 0;
+  const login = () => {
+    const facts = attempt(subjects[next++ % subjects.length] as Buffer);
+    return { insert: (tx: Tx) => recordLockedAttempt(tx, facts), entry: () => lockedAttempt(facts) };
+  };
+  const lines: string[][] = [];
+  for (const [name, made] of Object.entries({ 'a row of two columns': smallest, 'a sign-in while locked': login })) {
+    const bare = () => db.transaction<unknown>(made().insert);
+    const ours = () =>
+      db.transaction(async (tx) => {
+        const { insert, entry } = made();
+        await insert(tx);
+        await audit.append(tx, entry());
+      });
+    const rates = { bare: [] as number[], ours: [] as number[] };
+    for (let round = -WARM_UP_ROUNDS; round < ROUNDS; round += 1) {
+      const [without, withEntry] = [await perSecond(bare), await perSecond(ours)];
+      if (round < 0) continue;
+      rates.bare.push(without);
+      rates.ours.push(withEntry);
+    }
+    lines.push(line(`${name} in a transaction, with an entry`, median(rates.bare), median(rates.ours)));
   }
-  return line('insert in a transaction, with an entry', median(rates.bare), median(rates.ours));
+  return lines;
+}
+
+/** What attempts are counted under; many, as callers are. */
+async function lockedSubjects(db: Database): Promise<Buffer[]> {
+  const subjects = Array.from({ length: SUBJECTS }, () => randomBytes(32));
+  await run(db.fork(), 'insert into login_subject (subject) select unnest($1::bytea[])', [subjects]);
+  return subjects;
+}
+
+/** As the API records it: see api/login-attempt.ts. */
+function attempt(subject: Buffer): AttemptFacts {
+  return {
+    loginId: uuidV7(),
+    attemptId: uuidV7(),
+    subject,
+    userId: null,
+    channel: 'bearer',
+    device: { browser: 'Firefox 140', os: 'Linux', language: 'en', timezone: 'UTC' },
+    deviceSignature: randomBytes(32),
+    deviceCookieHashes: [],
+    ip: '192.0.2.17',
+    network: '192.0.2.0/24',
+    userAgent: 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0',
+    place: null,
+    requestId: randomUUID(),
+    sessionHash: Buffer.alloc(0),
+    newDeviceCookieHash: Buffer.alloc(0),
+  };
 }
 
 /** From the entry's own time to the time in its seal: both clocks are this machine's. */
@@ -123,10 +171,21 @@ async function sealingUnderLoad(db: Database, auditKey: KeyObject): Promise<stri
   return `sealing under load: ${rates}; sealed after: p50 ${inMs(lag.p50)}, p99 ${inMs(lag.p99)} (${lag.entries} entries, ${entries} a transaction)`;
 }
 
-const event = (action: string): AuditEvent => ({
+const lockedAttempt = (facts: AttemptFacts): AuditEvent => ({
+  action: 'login.locked_attempt',
+  actor: { kind: 'anonymous' },
+  subject: subjectOf(facts),
+  outcome: 'denied',
+  ip: facts.ip,
+  userAgent: facts.userAgent,
+  requestId: facts.requestId,
+  details: { loginId: facts.loginId, hashed: false },
+});
+
+const event = (action: string, subject: string = randomUUID()): AuditEvent => ({
   action,
   actor: { kind: 'system' },
-  subject: { kind: 'bench', id: randomUUID() },
+  subject: { kind: 'bench', id: subject },
   outcome: 'success',
   details: { amount: '250.00', currency: 'USD', points: [{ ruleId: 'velocity', points: 0 }] },
 });
