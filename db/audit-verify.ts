@@ -247,9 +247,12 @@ async function countUnsealed(db: Database, isGenuine: IsGenuine): Promise<Unseal
   return { count: Math.max(0, Number(found.entries) + cold - Number(found.seals)), pending: Number(found.pending) };
 }
 
+/** Whether there is one at all is asked of the ids alone, in the order of their index: half of the work, and nothing to sort. */
 const SEALED_TWICE = `
   select min(seq) as seq from (
-    select max(seq) as seq from audit_seal group by entry_id having count(*) > 1) as twice having count(*) > 0`;
+    select max(seq) as seq from audit_seal
+     where exists (select from audit_seal group by entry_id having count(*) > 1)
+     group by entry_id having count(*) > 1) as twice having count(*) > 0`;
 
 const SEALED_AGAIN = `
   select min(s.seq) as seq from audit_seal s
