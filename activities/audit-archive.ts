@@ -6,7 +6,7 @@ import { sealedRows } from '../db/audit-rows.ts';
 import { auditOrigin } from '../db/audit-search.ts';
 import { createAuditVerifier } from '../db/audit-verify.ts';
 import { createColdRows } from '../db/cold-rows.ts';
-import { type ColdMonth, coldStorage } from '../db/cold-storage.ts';
+import { coldStorage } from '../db/cold-storage.ts';
 import {
   contentsOf,
   dropMonth,
@@ -21,6 +21,7 @@ import {
   tableOf,
 } from '../db/month-tables.ts';
 import type { Tx } from '../db/sql.ts';
+import type { ColdMonth } from '../domain/cold-month.ts';
 import { ArchiveError, openExportFolder } from './archive-folder.ts';
 import { createAuditExport } from './audit-export.ts';
 import { alone, type ColdDeps, type ColdRequest, changeColdStorage, genuineBy } from './cold-work.ts';

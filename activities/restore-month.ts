@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { type ExportLine, linesOf } from '../db/archive-lines.ts';
 import { createAuditVerifier } from '../db/audit-verify.ts';
-import { type ColdMonth, coldMonthOf } from '../db/cold-storage.ts';
 import { attachMonth, closeMonth, type MonthTable, makeMonth, monthTable, tableOf } from '../db/month-tables.ts';
 import { run, type Tx } from '../db/sql.ts';
+import { type ColdMonth, coldMonthOf } from '../domain/cold-month.ts';
 import { ArchiveError, type OpenArchive, openArchives } from './archive-folder.ts';
 import { alone, type ColdDeps, type ColdRequest, changeColdStorage } from './cold-work.ts';
 

@@ -1,7 +1,8 @@
 import { auditOrigin, sealedEntry } from '../db/audit-search.ts';
 import { consistencyProof, inclusionProof, rootAt, sealedSize } from '../db/audit-tree.ts';
-import { coldMonthOf, coldStorage } from '../db/cold-storage.ts';
+import { coldStorage } from '../db/cold-storage.ts';
 import type { Tx } from '../db/sql.ts';
+import { coldMonthOf } from '../domain/cold-month.ts';
 import { DomainError } from '../domain/errors.ts';
 import { createHmacCheck } from '../security/sha256.ts';
 import { AUDIT_LOGS, auditors } from './audit-access.ts';

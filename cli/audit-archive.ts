@@ -3,8 +3,8 @@ import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Archived } from '../activities/audit-archive.ts';
 import type { ColdRequest, Phase } from '../activities/cold-work.ts';
-import type { ColdMonth } from '../db/cold-storage.ts';
 import type { Database } from '../db/orm.ts';
+import type { ColdMonth } from '../domain/cold-month.ts';
 import { withProgress } from './audit-progress.ts';
 import { type AuditFlags, type AuditTools, dataDirOption, withAuditTools } from './audit-tools.ts';
 

@@ -3,13 +3,12 @@ import type { ClientBase } from 'pg';
 import { LEAF_PREFIX } from '../security/audit-chain.ts';
 import { sealMessage } from '../security/audit-seal-mac.ts';
 import { createCompactRange, perfectSubtrees } from '../security/merkle.ts';
-import { createMerkleTile } from '../security/merkle-tile.ts';
+import { createMerkleTile, TILE_LEVELS, TILE_WIDTH } from '../security/merkle-tile.ts';
 import { createHmacCheck, createSha256 } from '../security/sha256.ts';
 import { columnSymptom } from './audit-entry-columns.ts';
 import { FIELD, type RowFields } from './audit-row-fields.ts';
 import { createRowDecoder, type SealedRow, sealedRowsByChunk } from './audit-rows.ts';
 import { createSoundRowCheck } from './audit-sound-row.ts';
-import { TILE_LEVELS, TILE_WIDTH } from './audit-tree.ts';
 import { type Cold, createColdRows, NOTHING_COLD } from './cold-rows.ts';
 
 /** What is wrong with a row, as it shows. What was done to the log to make it so is told by audit-diagnosis.ts. */

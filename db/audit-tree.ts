@@ -10,12 +10,10 @@ import {
   perfectSubtrees,
   type Subtree,
 } from '../security/merkle.ts';
+import { TILE_LEVELS, TILE_WIDTH } from '../security/merkle-tile.ts';
 import { namedStatement } from './prepared-statements.ts';
 import { row, rows, type Tx } from './sql.ts';
 
-/** Nodes are stored at every eighth level: one for 256 below, as in https://c2sp.org/tlog-tiles. */
-export const TILE_LEVELS = 8;
-export const TILE_WIDTH = 2 ** TILE_LEVELS;
 /** Tiles that one call makes at most: some 16,000 leaves, about a tenth of a second. */
 const MAX_TILES = 64;
 

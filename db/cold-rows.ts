@@ -1,8 +1,8 @@
 import type { ClientBase } from 'pg';
+import { type ColdMonth, coldMonthOf } from '../domain/cold-month.ts';
 import { leafHash } from '../security/audit-chain.ts';
 import { type ArchiveFolder, createArchiveReader, type ExportLine } from './archive-lines.ts';
 import type { SealedRow } from './audit-rows.ts';
-import { type ColdMonth, coldMonthOf } from './cold-storage.ts';
 
 /** What a reader of sealed rows has to know of cold storage. Plain data: it travels between threads. */
 export interface Cold {

@@ -1,20 +1,6 @@
+import type { ColdMonth } from '../domain/cold-month.ts';
 import type { AuditLog } from './audit.ts';
 import { oneRow, run, type Tx } from './sql.ts';
-
-/** Entries that one table of the log held and that lie in an archive folder now. Plain data: it travels between threads. */
-export interface ColdMonth {
-  /** `YYYY-MM`; `past` for everything from before the log had months. */
-  month: string;
-  /** Sequence numbers, `to` exclusive. Between them entries of the neighbouring months may stand. */
-  from: number;
-  to: number;
-  /** Ids of the month, `endId` exclusive: what tells its entries from those of its neighbours. */
-  firstId: string;
-  endId: string;
-  entries: number;
-  /** Hex SHA-256 of the manifest of the archive folder. */
-  manifestSha256: string;
-}
 
 /** What is in cold storage, as the newest genuine record says. */
 export interface ColdStorage {
@@ -59,11 +45,6 @@ export function newestOf(records: readonly ColdRecord[], isGenuine: IsGenuine): 
     if (details.number > newest.number) newest = { number: details.number, months: details.inColdStorage };
   }
   return newest;
-}
-
-/** The month in cold storage that an entry belongs to, by its number and its id. */
-export function coldMonthOf(months: readonly ColdMonth[], seq: number, id: string): ColdMonth | undefined {
-  return months.find(({ from, to, firstId, endId }) => seq >= from && seq < to && id >= firstId && id < endId);
 }
 
 /** How many sealed entries of a range are in cold storage. */

@@ -1,5 +1,9 @@
 import { hash } from 'node:crypto';
 
+/** Nodes of the log's tree are stored at every eighth level: one for 256 below, as in https://c2sp.org/tlog-tiles. */
+export const TILE_LEVELS = 8;
+export const TILE_WIDTH = 2 ** TILE_LEVELS;
+
 const HASH_BYTES = 32;
 /** RFC 9162 section 2.1.1: the byte before two children. */
 const NODE_PREFIX = 1;
