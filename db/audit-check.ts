@@ -9,6 +9,7 @@ import { columnSymptom } from './audit-entry-columns.ts';
 import { FIELD, type RowFields } from './audit-row-fields.ts';
 import { createRowDecoder, type SealedRow, sealedRowsByChunk } from './audit-rows.ts';
 import { createSoundRowCheck } from './audit-sound-row.ts';
+import { type AgreesWithNode, createStoredNodes } from './audit-stored-nodes.ts';
 import { type Cold, createColdRows, NOTHING_COLD } from './cold-rows.ts';
 
 /** What is wrong with a row, as it shows. What was done to the log to make it so is told by audit-diagnosis.ts. */
@@ -84,6 +85,7 @@ export function createRangeCheck(auditKeys: readonly KeyObject[]) {
   const sha256 = createSha256();
   const isSound = createSoundRowCheck(auditKeys);
   const rowOf = createRowDecoder();
+  const nodes = createStoredNodes();
   const isSealGenuine = (row: SealedRow) => isGenuine(sealMessage(row), row.sealMac);
 
   function symptomOf(row: SealedRow, before: Uint8Array): Symptom | null {
@@ -115,12 +117,8 @@ export function createRangeCheck(auditKeys: readonly KeyObject[]) {
    * Takes the rows of a range one after the other, in their order. After a fault it says nothing new, since every later
    * link hangs on the broken one.
    *
-   * @param agreesWithNode whether a stored node of the tree, by its index, has this hash
    */
-  function walk(
-    { from, to, sizes }: RangeTask,
-    agreesWithNode: (index: number, hash: Buffer | undefined) => boolean = () => true,
-  ) {
+  function walk({ from, to, sizes }: RangeTask, agreesWithNode: AgreesWithNode = () => true) {
     const wanted = new Set(sizes);
     /** Of the leaves in front of the tile that is being filled. */
     const tree = createCompactRange({ begin: from });
@@ -206,8 +204,7 @@ export function createRangeCheck(auditKeys: readonly KeyObject[]) {
 
   /** @throws errors of the connection */
   async function check(client: ClientBase, task: RangeTask): Promise<RangeResult> {
-    const nodes = await storedNodes(client, task.from, task.to);
-    const walked = walk(task, nodes.agrees);
+    const walked = walk(task, await nodes.within(client, task));
     const cold = await createColdRows(client, task, task.cold ?? NOTHING_COLD);
     try {
       let isOver = false;
@@ -228,23 +225,6 @@ export function createRangeCheck(auditKeys: readonly KeyObject[]) {
   }
 
   return { walk, check, isGenuine };
-}
-
-/** Nodes over the leaves of a range. Those that the sealer has not made yet agree with everything. */
-async function storedNodes(client: ClientBase, from: number, to: number) {
-  const { rows } = await client.query<{ index: string; hash: Buffer }>(
-    `select index, hash from audit_tree_node where level = ${TILE_LEVELS} and index >= $1 and index < $2`,
-    [Math.ceil(from / TILE_WIDTH), Math.floor(to / TILE_WIDTH)],
-  );
-  const { rows: ends } = await client.query<{ last: string | null }>(
-    `select max(index) as last from audit_tree_node where level = ${TILE_LEVELS}`,
-  );
-  const nodes = new Map(rows.map(({ index, hash }) => [Number(index), hash]));
-  const last = Number(ends[0]?.last ?? -1);
-  return {
-    agrees: (index: number, hash: Buffer | undefined): boolean =>
-      index > last || (hash !== undefined && nodes.get(index)?.equals(hash) === true),
-  };
 }
 
 /** The number of rows that a result's subtrees stand for, checked against their number. */

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { pino } from 'pino';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createChainSealer } from '../../db/audit-seal.ts';
+import { createStoredNodes } from '../../db/audit-stored-nodes.ts';
 import { compactRangeAt, consistencyProof, headAt, inclusionProof, rootAt, sealedSize } from '../../db/audit-tree.ts';
 import { oneRow, rows } from '../../db/sql.ts';
 import { createCompactRange, verifyConsistency, verifyInclusion } from '../../security/merkle.ts';
@@ -76,6 +77,30 @@ describe('proofs from the stored tree', () => {
     steps = await catchUp(log);
   });
   afterAll(() => log?.close());
+
+  it('its tiles are held against stored nodes, which a walk through the log asks for a few times', async () => {
+    const client = await log.connect(log.url);
+    const asked = vi.spyOn(client, 'query');
+    const stored = createStoredNodes();
+    const tiles = tilesOf(leaves);
+    const WIDTH = 4 * TILE;
+    for (let from = 0; from < SIZE; from += WIDTH) {
+      const to = Math.min(SIZE, from + WIDTH);
+      const agrees = await stored.within(client, { from, to });
+      for (let index = from / TILE; (index + 1) * TILE <= to; index += 1) {
+        expect(agrees(index, tiles[index])).toBe(true);
+        expect([agrees(index, leafOf(index)), agrees(index, undefined)]).toEqual([false, false]);
+      }
+      // Made by nobody yet.
+      expect(agrees(tiles.length, leafOf(0))).toBe(true);
+    }
+    expect(SIZE / WIDTH).toBeGreaterThan(60);
+    expect(asked.mock.calls.length).toBeLessThan(10);
+    // In the middle of a tile there is none to hold against; the next one begins behind it.
+    const agrees = await createStoredNodes().within(client, { from: 300, to: 800 });
+    expect([agrees(1, tiles[1]), agrees(2, tiles[2]), agrees(2, tiles[3])]).toEqual([false, true, false]);
+    await client.end();
+  });
 
   it('a log from before the tree is caught up with, some thousand leaves at a time', async () => {
     expect(steps).toEqual([STEP, 2 * STEP, 3 * STEP, 4 * STEP, 258]);
