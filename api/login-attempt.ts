@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { subjectOf } from '../db/lockouts.ts';
 import {
   type AttemptFacts,
+  lockedAttemptEvent,
   PARALLEL_WAIT_MS,
   type Reservation,
   recordLockedAttempt,
@@ -40,16 +40,7 @@ export function createLoginAttempts({ config, db, audit, passwords, log }: ApiDe
   async function recordLocked(facts: AttemptFacts): Promise<void> {
     await db.transaction(async (tx) => {
       await recordLockedAttempt(tx, facts);
-      await audit.append(tx, {
-        action: 'login.locked_attempt',
-        actor: { kind: 'anonymous' },
-        subject: subjectOf(facts),
-        outcome: 'denied',
-        ip: facts.ip,
-        userAgent: facts.userAgent,
-        requestId: facts.requestId,
-        details: { loginId: facts.loginId, hashed: false },
-      });
+      await audit.append(tx, lockedAttemptEvent(facts));
     });
   }
 

@@ -3,8 +3,7 @@ import { availableParallelism } from 'node:os';
 import { table } from '../cli/replay-report.ts';
 import { type AuditEvent, createAuditLog } from '../db/audit.ts';
 import { createAuditVerifier } from '../db/audit-verify.ts';
-import { subjectOf } from '../db/lockouts.ts';
-import { type AttemptFacts, recordLockedAttempt } from '../db/login-subject.ts';
+import { type AttemptFacts, lockedAttemptEvent, recordLockedAttempt } from '../db/login-subject.ts';
 import { createOrm, type Database } from '../db/orm.ts';
 import { oneRow, run, type Tx } from '../db/sql.ts';
 import { uuidV7 } from '../security/uuid.ts';
@@ -73,7 +72,7 @@ async function appendTimes(db: Database, auditKey: KeyObject): Promise<string[][
   let next = 0;
   const login = () => {
     const facts = attempt(subjects[next++ % subjects.length] as Buffer);
-    return { insert: (tx: Tx) => recordLockedAttempt(tx, facts), entry: () => lockedAttempt(facts) };
+    return { insert: (tx: Tx) => recordLockedAttempt(tx, facts), entry: () => lockedAttemptEvent(facts) };
   };
   const lines: string[][] = [];
   for (const [name, made] of Object.entries({ 'a row of two columns': smallest, 'a sign-in while locked': login })) {
@@ -170,17 +169,6 @@ async function sealingUnderLoad(db: Database, auditKey: KeyObject): Promise<stri
   const rates = `${rate}/s offered, ${appended.toFixed(0)}/s appended, ${(Number(lag.entries) / Number(lag.seconds)).toFixed(0)}/s sealed`;
   return `sealing under load: ${rates}; sealed after: p50 ${inMs(lag.p50)}, p99 ${inMs(lag.p99)} (${lag.entries} entries, ${entries} a transaction)`;
 }
-
-const lockedAttempt = (facts: AttemptFacts): AuditEvent => ({
-  action: 'login.locked_attempt',
-  actor: { kind: 'anonymous' },
-  subject: subjectOf(facts),
-  outcome: 'denied',
-  ip: facts.ip,
-  userAgent: facts.userAgent,
-  requestId: facts.requestId,
-  details: { loginId: facts.loginId, hashed: false },
-});
 
 const event = (action: string, subject: string = randomUUID()): AuditEvent => ({
   action,

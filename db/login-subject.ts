@@ -1,5 +1,7 @@
 import { normaliseEmail } from '../domain/email.ts';
 import type { Keyring } from '../security/keyring.ts';
+import type { AuditEvent } from './audit.ts';
+import { subjectOf } from './lockouts.ts';
 import { iso, oneRow, row, run, type Tx } from './sql.ts';
 
 /** Durations in milliseconds. */
@@ -103,6 +105,20 @@ export async function recordLockedAttempt(tx: Tx, facts: AttemptFacts): Promise<
        clock_timestamp(), clock_timestamp(), clock_timestamp())`,
     columnsOf({ ...facts, sessionHash: Buffer.alloc(0), newDeviceCookieHash: Buffer.alloc(0) }),
   );
+}
+
+/** What the audit log says of it. */
+export function lockedAttemptEvent(facts: AttemptFacts): AuditEvent {
+  return {
+    action: 'login.locked_attempt',
+    actor: { kind: 'anonymous' },
+    subject: subjectOf(facts),
+    outcome: 'denied',
+    ip: facts.ip,
+    userAgent: facts.userAgent,
+    requestId: facts.requestId,
+    details: { loginId: facts.loginId, hashed: false },
+  };
 }
 
 export type Settlement =
