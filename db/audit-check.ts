@@ -116,7 +116,6 @@ export function createRangeCheck(auditKeys: readonly KeyObject[]) {
   /**
    * Takes the rows of a range one after the other, in their order. After a fault it says nothing new, since every later
    * link hangs on the broken one.
-   *
    */
   function walk({ from, to, sizes }: RangeTask, agreesWithNode: AgreesWithNode = () => true) {
     const wanted = new Set(sizes);

@@ -4,7 +4,7 @@ import { TILE_LEVELS, TILE_WIDTH } from '../security/merkle-tile.ts';
 /** Whether a stored node of the tree, by its index, has this hash. One that the sealer has not made yet agrees with everything. */
 export type AgreesWithNode = (index: number, hash: Buffer | undefined) => boolean;
 
-/** Leaves whose nodes are kept at most: 4,096 of them, less than a megabyte. */
+/** Leaves whose nodes are kept at most: 4,096 of them, about a megabyte. */
 const MAX_LEAVES = 2 ** 20;
 
 interface Known {
