@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { sealerLag } from '../db/audit-seal.ts';
+import { sealingBacklog } from '../db/audit-seal.ts';
 import { lastGoodBackupAt } from '../db/backups.ts';
 import { reportedFeatures } from '../db/feature-reports.ts';
 import { oneRow } from '../db/sql.ts';
@@ -187,14 +187,14 @@ interface Backlog {
 
 /** Its cost does not grow with the log. */
 async function readBacklog({ db }: Pick<ApiDeps, 'db'>): Promise<Backlog> {
-  const { unsealed, oldestUnsealedMs } = await sealerLag(db.fork());
+  const { unsealed, oldestSeconds } = await sealingBacklog(db.fork(), '1 hour');
   const mail = await oneRow<{ waiting: number; waitingSeconds: number }>(
     db.fork(),
     `select count(*)::int as waiting,
             coalesce(extract(epoch from clock_timestamp() - min(created_at)), 0)::float8 as "waitingSeconds"
        from outbox_mail where sent_at is null and failed_at is null`,
   );
-  return { unsealed, unsealedSeconds: oldestUnsealedMs / 1000, ...mail };
+  return { unsealed, unsealedSeconds: oldestSeconds, ...mail };
 }
 
 /** @throws when the work takes longer */

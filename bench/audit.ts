@@ -142,7 +142,7 @@ const inMs = (ms: string) => `${Number(ms).toFixed(0)} ms`;
 /** Over the entries of the appends. */
 async function sealLag(db: Database): Promise<string> {
   const { p50, p99, entries } = await oneRow<Lag>(db.fork(), LAG, ['bench.appended']);
-  return `sealed after: p50 ${inMs(p50)}, p99 ${inMs(p99)} (${entries} entries of the inserts above)`;
+  return `sealed after: p50 ${inMs(p50)}, p99 ${inMs(p99)} (${entries} entries of the rows of two columns)`;
 }
 
 /** Offers entries at a steady rate, whether the sealer keeps up or not. */

@@ -1,5 +1,5 @@
 import { type CheckpointHealth, checkpointHealth } from '../db/audit-checkpoints.ts';
-import { sealerLag } from '../db/audit-seal.ts';
+import { sealingBacklog } from '../db/audit-seal.ts';
 import { createOrm } from '../db/orm.ts';
 import { oneRow } from '../db/sql.ts';
 import { BACKUP_OVERDUE_MS } from '../domain/backup.ts';
@@ -28,7 +28,7 @@ interface Ages {
   critical: number;
 }
 
-type State = Ages & { checkpoints: CheckpointHealth; oldestUnsealedMs: number };
+type State = Ages & { checkpoints: CheckpointHealth; unsealedSeconds: number };
 
 /** What the database and the API of a running installation say about it. */
 export async function examineRunning(config: Config, production: boolean): Promise<Finding[]> {
@@ -38,8 +38,8 @@ export async function examineRunning(config: Config, production: boolean): Promi
     let ages: State | undefined;
     const read = await attempt(async () => {
       const tx = db.fork();
-      const { oldestUnsealedMs } = await sealerLag(tx);
-      ages = { ...(await oneRow<Ages>(tx, AGES)), checkpoints: await checkpointHealth(tx), oldestUnsealedMs };
+      const { oldestSeconds: unsealedSeconds } = await sealingBacklog(tx, '1 day');
+      ages = { ...(await oneRow<Ages>(tx, AGES)), checkpoints: await checkpointHealth(tx), unsealedSeconds };
       return ok('');
     }, 'Bring the schema up to date: `tradeguard migrate`.');
     if (ages === undefined) findings.push(finding('running-state', 'at', 'The installation can be read', read));
@@ -79,8 +79,8 @@ function stateOf(ages: State, config: Config, production: boolean): Finding[] {
   const { backupUrl, drillUrl } = config;
   const admin = ages.admins > 0 ? ok(`${ages.admins}`) : fail('None', '`tradeguard admin create <email>`');
   const sealed =
-    ages.oldestUnsealedMs > SEALER_LATE_SECONDS * 1000
-      ? fail(`An entry waits for ${Math.round(ages.oldestUnsealedMs / 1000)} s`, 'See that a worker runs, and its log.')
+    ages.unsealedSeconds > SEALER_LATE_SECONDS
+      ? fail(`An entry waits for ${Math.round(ages.unsealedSeconds)} s`, 'See that a worker runs, and its log.')
       : ok('Nothing waits');
   const open =
     ages.critical > 0

@@ -240,6 +240,32 @@ export async function sealerLag(tx: Tx): Promise<SealerLag> {
   };
 }
 
+/**
+ * How far sealing is behind, for who watches over it: {@link sealerLag}, and every recent entry without a seal, whichever is
+ * worse. The second look shares nothing with the sealer but the tables. Where the sealer is led astray, before it entered the
+ * era of a restored cluster or by a transaction id that somebody changed, it sees nothing to do, and so does the first look.
+ *
+ * @param recent how far back the second look goes; its cost grows with the entries of that time, not with the log
+ */
+export async function sealingBacklog(
+  tx: Tx,
+  recent: '1 hour' | '1 day',
+): Promise<{ unsealed: number; oldestSeconds: number }> {
+  const known = await sealerLag(tx);
+  const seen = await oneRow<{ unsealed: string; age: string }>(
+    tx,
+    `select count(*) as unsealed, coalesce(extract(epoch from clock_timestamp() - min(e.at)), 0) as age
+       from audit_entry e
+      where e.at > clock_timestamp() - $1::interval
+        and not exists (select from audit_seal s where s.entry_id = e.id)`,
+    [recent],
+  );
+  return {
+    unsealed: Math.max(known.unsealed, Number(seen.unsealed)),
+    oldestSeconds: Math.max(known.oldestUnsealedMs / 1000, Number(seen.age)),
+  };
+}
+
 function endOf(state: State): ChainEnd {
   if (state.seq === null || state.hash === null) return { seq: -1, hash: genesisHash(state.origin) };
   return { seq: Number(state.seq), hash: state.hash };

@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import { auditSeverity } from '../domain/audit-severity.ts';
-import { canonicalJson } from '../security/audit-chain.ts';
+import { canonicalMember } from '../security/canonical-json.ts';
 import { createHmacSha256 } from '../security/sha256.ts';
 import { uuidV7 } from '../security/uuid.ts';
 import { sentWithTheNext } from './deferred-statements.ts';
@@ -73,19 +73,22 @@ export type AuditLog = ReturnType<typeof createAuditLog>;
 
 /**
  * The entry's canonical JSON (RFC 8785). Its own members stand in their order here: to sort and to check what is the same
- * in every entry took two fifths of the time of a text.
+ * in every entry took two fifths of the time of a text. Of actor and subject it takes what they are declared to have.
  *
  * @throws CanonicalJsonError when a part of the event is not strict JSON
  */
 export function entryText(event: AuditEvent, own: { id: string; at: string; severity: string }): string {
   const { actor, subject } = event;
-  const actorId = actor.id === undefined ? '' : `"id":${canonicalJson(actor.id)},`;
+  const orNull = (name: 'ip' | 'requestId' | 'userAgent' | 'workflowId') =>
+    event[name] == null ? 'null' : canonicalMember(event, name);
+  const actorId = 'id' in actor ? `"id":${canonicalMember(actor, 'id')},` : '';
   return (
-    `{"action":${canonicalJson(event.action)},"actor":{${actorId}"kind":${canonicalJson(actor.kind)}},"at":"${own.at}",` +
-    `"details":${canonicalJson(event.details ?? {})},"id":"${own.id}","ip":${canonicalJson(event.ip ?? null)},` +
-    `"outcome":${canonicalJson(event.outcome)},"requestId":${canonicalJson(event.requestId ?? null)},` +
-    `"severity":"${own.severity}","subject":{"id":${canonicalJson(subject.id)},"kind":${canonicalJson(subject.kind)}},` +
-    `"userAgent":${canonicalJson(event.userAgent ?? null)},"v":1,"workflowId":${canonicalJson(event.workflowId ?? null)}}`
+    `{"action":${canonicalMember(event, 'action')},"actor":{${actorId}"kind":${canonicalMember(actor, 'kind')}},` +
+    `"at":"${own.at}","details":${event.details === undefined ? '{}' : canonicalMember(event, 'details')},` +
+    `"id":"${own.id}","ip":${orNull('ip')},"outcome":${canonicalMember(event, 'outcome')},` +
+    `"requestId":${orNull('requestId')},"severity":"${own.severity}",` +
+    `"subject":{"id":${canonicalMember(subject, 'id')},"kind":${canonicalMember(subject, 'kind')}},` +
+    `"userAgent":${orNull('userAgent')},"v":1,"workflowId":${orNull('workflowId')}}`
   );
 }
 

@@ -110,7 +110,7 @@ function trainOf(Base: QueryConstructor): TrainConstructor {
       }
       const error = super.submit(collecting);
       // In one piece: a stream takes longer over each of many than it takes to put them together.
-      connection._send(Buffer.concat(messages));
+      if (error === null) connection._send(Buffer.concat(messages));
       return error;
     }
 

@@ -1,9 +1,8 @@
 import { checkpointHealth } from './audit-checkpoints.ts';
-import { sealerLag } from './audit-seal.ts';
+import { sealingBacklog } from './audit-seal.ts';
 import { iso, oneRow, rows, run, type Tx } from './sql.ts';
 
 export interface Backlog {
-  /** Counted as far as {@link sealerLag} does. */
   unsealed: number;
   unsealedSeconds: number;
   mailsWaiting: number;
@@ -24,7 +23,7 @@ type Counted = Pick<Backlog, 'mailsWaiting' | 'mailWaitingSeconds' | 'held' | 's
 /** What waits. It does not cost more the longer the log grows. */
 export async function readBacklog(tx: Tx): Promise<Backlog> {
   const checkpoints = await checkpointHealth(tx);
-  const { unsealed, oldestUnsealedMs } = await sealerLag(tx);
+  const { unsealed, oldestSeconds } = await sealingBacklog(tx, '1 hour');
   const found = await oneRow<Record<string, string>>(
     tx,
     `select m.*, t.*, i.*
@@ -40,7 +39,7 @@ export async function readBacklog(tx: Tx): Promise<Backlog> {
   return {
     ...(numbers as unknown as Counted),
     unsealed,
-    unsealedSeconds: oldestUnsealedMs / 1000,
+    unsealedSeconds: oldestSeconds,
     checkpointSeconds: checkpoints.ageSeconds ?? Number.NaN,
     checkpointWaitingSeconds: checkpoints.waitingSeconds,
     checkpointFailures: checkpoints.failures,

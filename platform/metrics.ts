@@ -56,7 +56,7 @@ export function createMetrics({ backlog, pool, streams }: MetricSources) {
 
   const gauge = (name: string, help: string) => new Gauge({ name: `tradeguard_${name}`, help, registers });
   const byNumber: Record<keyof BacklogNumbers, Gauge> = {
-    unsealed: gauge('audit_unsealed_entries', 'Audit entries that no seal covers yet, counted up to 10000'),
+    unsealed: gauge('audit_unsealed_entries', 'Audit entries that no seal covers yet'),
     unsealedSeconds: gauge('audit_seal_lag_seconds', 'Age of the oldest audit entry without a seal'),
     mailsWaiting: gauge('outbox_waiting', 'Letters that were not sent yet'),
     mailWaitingSeconds: gauge('outbox_oldest_seconds', 'Age of the oldest letter that was not sent yet'),

@@ -31,6 +31,16 @@ export function canonicalJson(value: unknown): string {
   return written(value, 0);
 }
 
+/**
+ * The canonical JSON of one member of an object, for who writes the object himself: as deep as it stands there, and told
+ * of with its name.
+ *
+ * @throws CanonicalJsonError as {@link canonicalJson} does
+ */
+export function canonicalMember<T extends object>(of: T, name: keyof T & string): string {
+  return member(of as Members, name, 0);
+}
+
 function written(value: unknown, depth: number): string {
   if (value === null) return 'null';
   if (typeof value === 'string') return writtenText(value);

@@ -107,6 +107,8 @@ const ROOT = join(import.meta.dirname, '..');
 interface Import {
   readonly specifier: string;
   readonly typeOnly: boolean;
+  /** Nothing is loaded for it. A clause of nothing but `type` names is loaded all the same. */
+  readonly erased: boolean;
   /** Named imports, without `type` ones; empty for namespace, default and side-effect imports. */
   readonly names: readonly string[];
 }
@@ -123,10 +125,10 @@ function importsOf(source: string): Import[] {
     const named = members.filter((member) => member !== '');
     const names = named.filter((member) => !member.startsWith('type ')).map((member) => member.split(/\s/)[0] ?? '');
     const typeOnly = groups?.type !== undefined || (named.length > 0 && names.length === 0);
-    found.push({ specifier: groups?.from ?? '', typeOnly, names });
+    found.push({ specifier: groups?.from ?? '', typeOnly, erased: groups?.type !== undefined, names });
   }
   for (const match of source.matchAll(/(?<![\w.])(?:import|require)\(\s*(?:(['"`])([^'"`$]+)\1)?/g)) {
-    found.push({ specifier: match[2] ?? 'computed', typeOnly: false, names: [] });
+    found.push({ specifier: match[2] ?? 'computed', typeOnly: false, erased: false, names: [] });
   }
   return found;
 }
@@ -231,8 +233,8 @@ describe('a thread of the verification', () => {
   function loadedBy(path: string, seen = new Set<string>()): Set<string> {
     if (seen.has(path)) return seen;
     seen.add(path);
-    for (const { specifier, typeOnly } of importsOf(readFileSync(join(ROOT, path), 'utf8'))) {
-      if (typeOnly) continue;
+    for (const { specifier, erased } of importsOf(readFileSync(join(ROOT, path), 'utf8'))) {
+      if (erased) continue;
       if (specifier.startsWith('.')) loadedBy(posix.join(posix.dirname(path), specifier), seen);
       else seen.add(specifier);
     }

@@ -8,6 +8,7 @@ import { createRowDecoder, type SealedRow } from '../../db/audit-rows.ts';
 import { createSoundRowCheck } from '../../db/audit-sound-row.ts';
 import { chainHash, leafHash } from '../../security/audit-chain.ts';
 import { CanonicalJsonError, canonicalJson } from '../../security/canonical-json.ts';
+import { parseCanonical } from '../../verifier/canonical.ts';
 import { entryHmac, sealHmac } from '../helpers/audit-macs.ts';
 import { rowFields, sealedRowBytes } from '../helpers/sealed-row-bytes.ts';
 
@@ -92,7 +93,7 @@ describe('the text of an entry', () => {
   });
 
   it('has null for what is not known, and no more of the parties than belongs there', () => {
-    const event = { action: 'a.b', actor: { kind: 'system', id: undefined }, subject: { id: 's', kind: 't', more: 1 } };
+    const event = { action: 'a.b', actor: { kind: 'system', more: 1 }, subject: { id: 's', kind: 't', more: 1 } };
     expect(JSON.parse(entryText({ ...event, outcome: 'success' } as unknown as AuditEvent, own))).toEqual({
       ...{ ...own, v: 1, action: 'a.b', actor: { kind: 'system' }, subject: { id: 's', kind: 't' } },
       ...{ outcome: 'success', details: {}, ip: null, userAgent: null, requestId: null, workflowId: null },
@@ -106,9 +107,30 @@ describe('the text of an entry', () => {
       subject: { id: 's', kind: 't' },
       outcome: 'success',
     } as const;
-    for (const part of [{ details: { at: new Date() } }, { ip: 7n }, { subject: { id: undefined, kind: 't' } }]) {
-      expect(() => entryText({ ...event, ...part } as unknown as AuditEvent, own)).toThrow(CanonicalJsonError);
+    for (const [part, path] of [
+      [{ details: { when: { at: new Date() } } }, '/details/when/at'],
+      [{ ip: 7n }, '/ip'],
+      [{ subject: { id: undefined, kind: 't' } }, '/id'],
+      [{ actor: { id: undefined, kind: 'user' } }, '/id'],
+    ] as const) {
+      const writing = () => entryText({ ...event, ...part } as unknown as AuditEvent, own);
+      expect(writing).toThrow(CanonicalJsonError);
+      expect(writing).toThrow(`${path}: `);
     }
+  });
+
+  it('nests as deep as canonical JSON does, and no deeper', () => {
+    const nested = (levels: number): Record<string, unknown> => (levels === 1 ? {} : { in: nested(levels - 1) });
+    const event = {
+      action: 'a.b',
+      actor: { kind: 'system' },
+      subject: { id: 's', kind: 't' },
+      outcome: 'success',
+    } as const;
+    const withDetails = (levels: number) => ({ ...event, details: nested(levels) });
+    expect(parseCanonical(entryText(withDetails(63), own))).toMatchObject({ action: 'a.b' });
+    expect(() => canonicalJson(withDetails(64))).toThrow('nested deeper');
+    expect(() => entryText(withDetails(64), own)).toThrow('nested deeper');
   });
 });
 
