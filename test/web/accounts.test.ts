@@ -69,6 +69,9 @@ test('an account is found by its address; what it has open is shown, and ended; 
   const row = (table: string) => page.getByRole('table', { name: table, exact: true }).locator('tbody tr');
   await row('Open sessions').nth(1).waitFor();
   expect(await row('Open sessions').count()).toBe(2);
+  // Each table asks for its rows by itself.
+  await row('Devices').first().waitFor();
+  await row('Logins').nth(1).waitFor();
   expect(await row('Devices').getByRole('cell').allTextContents()).toEqual(
     expect.arrayContaining(['chrome', 'linux', '1920x1080x24', 'europe/berlin', '2']),
   );
