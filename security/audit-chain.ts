@@ -1,7 +1,5 @@
 import { createHash } from 'node:crypto';
 
-export { canonicalJson } from './canonical-json.ts';
-
 const LOG_VERSION = 'tradeguard-log/v1';
 /** RFC 6962 section 2.1: the byte before a leaf, so that no leaf can pass for an inner node. */
 export const LEAF_PREFIX = Buffer.of(0);

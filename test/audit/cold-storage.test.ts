@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { monthTable } from '../../db/month-tables.ts';
 import { rows } from '../../db/sql.ts';
-import { canonicalJson } from '../../security/audit-chain.ts';
+import { canonicalJson } from '../../security/canonical-json.ts';
 import { uuidV7 } from '../../security/uuid.ts';
 import { entryHmac } from '../helpers/audit-macs.ts';
 import { type ColdLog, createColdLog } from './cold-fixture.ts';

@@ -83,6 +83,12 @@ function isSoundAsObject(row: SealedRow): boolean {
 
 describe('the text of an entry', () => {
   const own = { id: '0190a5a0-0000-7000-8000-000000000001', at: '2026-11-25T10:00:00.000001Z', severity: 'info' };
+  const event = {
+    action: 'a.b',
+    actor: { kind: 'system' },
+    subject: { id: 's', kind: 't' },
+    outcome: 'success',
+  } as const;
 
   it('is the canonical JSON of its members, whatever they are', () => {
     fc.assert(
@@ -101,12 +107,6 @@ describe('the text of an entry', () => {
   });
 
   it('is refused where a part is not strict JSON', () => {
-    const event = {
-      action: 'a.b',
-      actor: { kind: 'system' },
-      subject: { id: 's', kind: 't' },
-      outcome: 'success',
-    } as const;
     for (const [part, path] of [
       [{ details: { when: { at: new Date() } } }, '/details/when/at'],
       [{ ip: 7n }, '/ip'],
@@ -121,12 +121,6 @@ describe('the text of an entry', () => {
 
   it('nests as deep as canonical JSON does, and no deeper', () => {
     const nested = (levels: number): Record<string, unknown> => (levels === 1 ? {} : { in: nested(levels - 1) });
-    const event = {
-      action: 'a.b',
-      actor: { kind: 'system' },
-      subject: { id: 's', kind: 't' },
-      outcome: 'success',
-    } as const;
     const withDetails = (levels: number) => ({ ...event, details: nested(levels) });
     expect(parseCanonical(entryText(withDetails(63), own))).toMatchObject({ action: 'a.b' });
     expect(() => canonicalJson(withDetails(64))).toThrow('nested deeper');

@@ -22,8 +22,16 @@ interface ConfirmButtonProps {
   readonly onConfirm: () => Promise<unknown>;
 }
 
-/** A button of something that is not undone, and so is asked for twice. What needs a reason has a `ReasonButton`. */
+/**
+ * A button of something that is not undone, and so is asked for twice. What needs a reason has a `ReasonButton`. A dialog is of
+ * the one thing that its label names: where that changes, by its own doing or somebody else's, it is gone, and does not turn
+ * into another under a second click.
+ */
 export function ConfirmButton(props: ConfirmButtonProps) {
+  return <Confirm key={props.label} {...props} />;
+}
+
+function Confirm(props: ConfirmButtonProps) {
   const { label, name, what, color, variant = 'default', size = 'sm', keepLabel = 'Cancel', onConfirm } = props;
   const [opened, { open, close }] = useDisclosure();
   const sending = useMutation({
@@ -55,7 +63,8 @@ export function ConfirmButton(props: ConfirmButtonProps) {
             <Button variant="default" onClick={leave} data-autofocus>
               {keepLabel}
             </Button>
-            <Button color={color} loading={sending.isPending} onClick={() => sending.mutate()}>
+            {/* While it fades it is still there to be clicked. */}
+            <Button color={color} loading={sending.isPending} onClick={() => opened && sending.mutate()}>
               {label}
             </Button>
           </Group>

@@ -143,8 +143,6 @@ function Disabling({ account }: { account: Account }) {
   return (
     <Change hint={disabled ? 'They may sign in again.' : 'Nobody signs in any more; their sessions end.'}>
       <ConfirmButton
-        // Another one: a dialog that is still there must not turn into the opposite under somebody's second click.
-        key={disabled ? 'enable' : 'disable'}
         label={disabled ? 'Enable' : 'Disable'}
         {...(disabled ? {} : { color: 'red' })}
         what={disabled ? `${email} may sign in again.` : `${email} cannot sign in any more. Nothing is deleted.`}
