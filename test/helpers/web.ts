@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { expect } from 'vitest';
 import type { SignedIn } from './people.ts';
@@ -10,6 +11,15 @@ const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 const IMAGES = join(import.meta.dirname, '../../docs/images');
 /** The levels of WCAG 2.2 AA, as axe names the rules that hold them. */
 const WCAG = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+
+/**
+ * With SLOW=1 every answer of the API comes up to this much later, each by another time, and the processor that draws the pages
+ * is this many times slower: what a test expects too early, it then misses.
+ */
+const SLOW = process.env.SLOW ? { answersMs: 1_500, processor: 3, timeoutMs: 60_000 } : undefined;
+
+/** A time that the product promises, which nobody does with SLOW=1. */
+export const promisedMs = (ms: number): number => (SLOW ? Number.POSITIVE_INFINITY : ms);
 
 export interface Window {
   readonly page: Page;
@@ -30,6 +40,16 @@ export interface WindowOptions {
   readonly colorScheme?: 'light' | 'dark';
 }
 
+async function slowDown(page: Page, { answersMs, processor }: { answersMs: number; processor: number }) {
+  await page.context().route('**/api/**', async (route) => {
+    await sleep(Math.random() * answersMs);
+    // The page may have been left meanwhile.
+    await route.fallback().catch(() => undefined);
+  });
+  const session = await page.context().newCDPSession(page);
+  await session.send('Emulation.setCPUThrottlingRate', { rate: processor });
+}
+
 /** A browser window of one person, with cookies of its own, that notes everything the browser itself complains about. */
 export async function openWindow(browser: Browser, stack: Stack, options: WindowOptions = {}): Promise<Window> {
   const { width = 1280, height = 860, colorScheme = 'light' } = options;
@@ -41,7 +61,8 @@ export async function openWindow(browser: Browser, stack: Stack, options: Window
     reducedMotion: 'reduce',
   });
   const page = await context.newPage();
-  page.setDefaultTimeout(15_000);
+  page.setDefaultTimeout(SLOW?.timeoutMs ?? 15_000);
+  if (SLOW) await slowDown(page, SLOW);
   const complaints: string[] = [];
   page.on('pageerror', (error) => complaints.push(String(error)));
   page.on('console', (message) => {

@@ -193,9 +193,11 @@ test('sessions and devices are seen and ended; another password ends all others'
 
   // One session from before, by its row; it is the one with the token of the API.
   const sessions = section('Sessions');
-  await sessions.getByRole('button', { name: /^End the session of/ }).click();
+  const end = sessions.getByRole('button', { name: /^End the session of/ });
+  await eventually(async () => (await end.count()) === 1, { what: 'the session of the removed device to be gone' });
+  await end.click();
   await dialog().getByRole('button', { name: 'End', exact: true }).click();
-  await sessions.getByRole('button', { name: /^End the session of/ }).waitFor({ state: 'detached' });
+  await end.waitFor({ state: 'detached' });
   expect(await open(person.token)).toBe(401);
 
   const password = section('Password');

@@ -88,6 +88,7 @@ test('[sign-in] an unknown device is asked for the mailed code: anew, after a wr
   // Ended elsewhere: told at the next read, and what was shown is gone.
   await page.goto(`${stack.url}/account/portfolio`);
   await page.getByRole('heading', { level: 1, name: 'Portfolio' }).waitFor();
+  await page.waitForLoadState('networkidle');
   await run(stack.db.fork(), 'update session set revoked_at = clock_timestamp() where user_id = $1', [
     await userOf(customer),
   ]);

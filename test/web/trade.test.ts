@@ -260,11 +260,57 @@ describe('a transaction', () => {
   });
 });
 
+test('what is not read yet, or cannot be read, is told so: nothing is shown as none', async () => {
+  await trading.price('ACME', '12.50');
+  const trader = await trading.trader('50000.00');
+  const waiting: (() => void)[] = [];
+  let isBroken = false;
+  for (const what of ['instruments', 'portfolio']) {
+    await page.route(`**/api/${what}`, async (route) => {
+      await new Promise<void>((done) => waiting.push(done));
+      return isBroken ? route.abort('connectionreset') : route.continue();
+    });
+  }
+  await window.signIn(trader, '/account/trade?type=buy&instrument=ACME');
+  await eventually(() => waiting.length === 2, { what: 'both reads' });
+  const instrument = page.getByRole('combobox', { name: 'Instrument' });
+  await instrument.click();
+  await page.getByText('The instruments are not read yet').waitFor();
+  await page.getByText('Withdrawal', { exact: true }).click();
+  await page.getByText('Money to your own account').waitFor();
+  expect(await page.getByText(/^Free:/).count()).toBe(0);
+
+  // The client asks three times before it gives up.
+  isBroken = true;
+  const opened = setInterval(() => {
+    for (const answer of waiting.splice(0)) answer();
+  }, 50);
+  try {
+    await page.getByRole('alert').filter({ hasText: 'The server does not answer.' }).waitFor();
+    await page.getByText('Buy', { exact: true }).click();
+    await eventually(async () => (await page.getByRole('alert').count()) === 2, { what: 'both told' });
+    expect(await page.getByText(/^Free:/).count()).toBe(0);
+    isBroken = false;
+    for (const left of [1, 0]) {
+      await page.getByRole('button', { name: 'Try again' }).first().click();
+      await eventually(async () => (await page.getByRole('alert').count()) === left, { what: `${left} alerts` });
+    }
+    await page.getByText('Free: 50 000.00 USD').waitFor();
+  } finally {
+    clearInterval(opened);
+  }
+  await instrument.click();
+  await page.getByRole('option', { name: /^ACME/ }).click();
+  await page.getByText('Free: 50 000.00 USD').waitFor();
+});
+
 test('buys at the market price by the keyboard alone; portfolio and list show what the books hold', async () => {
   await trading.price('ACME', '12.50');
   const trader = await atTheForm('50000.00', 'buy');
   await page.getByRole('combobox', { name: 'Instrument' }).focus();
   await page.keyboard.type('ACME');
+  // Like somebody who looks: what was typed has to be found before it can be chosen.
+  await page.getByRole('option', { name: /^ACME/ }).waitFor();
   await page.keyboard.press('ArrowDown');
   await page.keyboard.press('Enter');
   await page.keyboard.press('Tab');

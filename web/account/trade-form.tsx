@@ -1,14 +1,16 @@
 import { Group, SegmentedControl, Select, SimpleGrid, Stack, Text, TextInput } from '@mantine/core';
 import type { UseFormReturnType } from '@mantine/form';
 import { useMediaQuery } from '@mantine/hooks';
+import type { UseQueryResult } from '@tanstack/react-query';
 import { Fragment } from 'react';
 import { type Body, type Item, useRead } from '../calls.ts';
 import { Money, moneyText, quantityText } from '../parts/money.tsx';
+import { Problem } from '../parts/problem.tsx';
 import { Time } from '../parts/time.tsx';
 import { estimate, isTrade, TYPES, type Type, type Values } from './trade-values.ts';
 import { GROUPS, WINDOWS } from './transaction-words.ts';
 
-type Instrument = Body<'listInstruments'>['items'][number];
+type Instruments = Body<'listInstruments'>;
 type Portfolio = Body<'getPortfolio'>;
 
 interface TradeFormProps {
@@ -17,9 +19,9 @@ interface TradeFormProps {
   readonly form: UseFormReturnType<Values>;
   /** A request waits for its answer: nothing is changed meanwhile. */
   readonly isLocked: boolean;
-  readonly traded: Instrument | undefined;
-  readonly portfolio: Portfolio | undefined;
-  readonly instruments: readonly Instrument[];
+  readonly traded: Instruments['items'][number] | undefined;
+  readonly portfolio: UseQueryResult<Portfolio>;
+  readonly instruments: UseQueryResult<Instruments>;
 }
 
 const LABELS: Readonly<Record<Type, string>> = {
@@ -57,6 +59,8 @@ export function TradeForm(props: TradeFormProps) {
         <Text size="sm" c="dimmed">
           {MEANINGS[type]}
         </Text>
+        <Unread query={props.portfolio} />
+        {isTrade(type) && <Unread query={props.instruments} />}
         {isTrade(type) ? <TradeFields {...props} /> : <CashFields {...props} />}
         <Left type={type} />
       </Stack>
@@ -64,12 +68,14 @@ export function TradeForm(props: TradeFormProps) {
   );
 }
 
+function Unread({ query }: { query: UseQueryResult<unknown> }) {
+  return query.isError && <Problem error={query.error} onRetry={() => void query.refetch()} />;
+}
+
 function TradeFields({ type, form, traded, portfolio, instruments }: TradeFormProps) {
   const { instrument, quantity } = form.values;
-  const position = portfolio?.positions.find((one) => one.instrument === instrument);
-  const cash = portfolio?.cash.find(({ currency }) => currency === traded?.currency);
+  const position = portfolio.data?.positions.find((one) => one.instrument === instrument);
   const about = estimate(quantity, traded?.price ?? null);
-  const free = type === 'sell' ? position?.available : cash?.available;
   return (
     <Stack gap="sm">
       <SimpleGrid cols={{ base: 1, sm: 3 }}>
@@ -77,8 +83,12 @@ function TradeFields({ type, form, traded, portfolio, instruments }: TradeFormPr
           id="trade-instrument"
           label="Instrument"
           searchable
-          data={instruments.map((one) => ({ value: one.instrument, label: `${one.instrument} · ${one.name}` }))}
-          nothingFoundMessage="No such instrument"
+          allowDeselect={false}
+          data={instruments.data?.items.map((one) => ({
+            value: one.instrument,
+            label: `${one.instrument} · ${one.name}`,
+          }))}
+          nothingFoundMessage={instruments.data ? 'No such instrument' : 'The instruments are not read yet'}
           placeholder="Choose one"
           {...form.getInputProps('instrument')}
           onChange={(value) => form.setFieldValue('instrument', value ?? '')}
@@ -114,10 +124,12 @@ function TradeFields({ type, form, traded, portfolio, instruments }: TradeFormPr
               About <strong>{moneyText(about, traded.currency)}</strong>
             </Text>
           )}
-          <Text size="sm">
-            Free:{' '}
-            {type === 'sell' ? `${quantityText(free ?? '0')} ${instrument}` : moneyText(free ?? '0', traded.currency)}
-          </Text>
+          {type === 'buy' && <FreeCash portfolio={portfolio} currency={traded.currency} />}
+          {type === 'sell' && portfolio.data && (
+            <Text size="sm">
+              Free: {quantityText(position?.available ?? '0')} {instrument}
+            </Text>
+          )}
           {traded.stale && (
             <Text size="sm" c="var(--mantine-color-error)">
               This price is too old to trade at: it would be refused.
@@ -134,11 +146,10 @@ function CashFields({ type, form, portfolio }: TradeFormProps) {
   const rates = useRead('listExchangeRates', {});
   const known = [
     ...(limits.data ? [limits.data.currency] : []),
-    ...(portfolio?.cash.map(({ currency }) => currency) ?? []),
+    ...(portfolio.data?.cash.map(({ currency }) => currency) ?? []),
     ...(rates.data?.items.map(({ currency }: Rate) => currency) ?? []),
   ];
   const currencies = [...new Set(known.length === 0 ? ['USD'] : known)];
-  const cash = portfolio?.cash.find(({ currency }) => currency === form.values.currency);
   return (
     <Stack gap="sm">
       {type === 'transfer' && (
@@ -174,9 +185,16 @@ function CashFields({ type, form, portfolio }: TradeFormProps) {
           {...form.getInputProps('category')}
         />
       </SimpleGrid>
-      {type !== 'deposit' && <Text size="sm">Free: {moneyText(cash?.available ?? '0', form.values.currency)}</Text>}
+      {type !== 'deposit' && <FreeCash portfolio={portfolio} currency={form.values.currency} />}
     </Stack>
   );
+}
+
+/** What of the cash is not set aside; nothing before it is known, and 0 only where there is none. */
+function FreeCash({ portfolio, currency }: { portfolio: UseQueryResult<Portfolio>; currency: string }) {
+  if (portfolio.data === undefined) return null;
+  const cash = portfolio.data.cash.find((one) => one.currency === currency);
+  return <Text size="sm">Free: {moneyText(cash?.available ?? '0', currency)}</Text>;
 }
 
 type Rate = Item<'listExchangeRates'>;

@@ -88,8 +88,8 @@ export default function Trade() {
               form={form}
               isLocked={request.open !== undefined}
               traded={traded}
-              portfolio={portfolio.data}
-              instruments={instruments.data?.items ?? []}
+              portfolio={portfolio}
+              instruments={instruments}
             />
             {request.open === undefined && <Refused error={error} />}
             <Group mt="md" gap="sm">
