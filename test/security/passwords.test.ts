@@ -27,18 +27,18 @@ describe('password hashing', () => {
   it('costs an unknown user the same time as a known one', async () => {
     const stored = await hasher.hash('correct horse battery');
     const timeOf = async (work: () => Promise<unknown>) => {
-      const times: number[] = [];
-      for (let n = 0; n < 7; n++) {
-        const start = performance.now();
-        await work();
-        times.push(performance.now() - start);
-      }
-      return times.sort((a, b) => a - b)[0] ?? 0;
+      const start = performance.now();
+      await work();
+      return performance.now() - start;
     };
-    const known = await timeOf(() => hasher.verify(stored, 'wrong password'));
-    const unknown = await timeOf(() => hasher.verifyUnknownUser('wrong password'));
+    let [known, unknown] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
+    // In turns, so that both meet what else the machine does.
+    for (let n = 0; n < 15; n++) {
+      known = Math.min(known, await timeOf(() => hasher.verify(stored, 'wrong password')));
+      unknown = Math.min(unknown, await timeOf(() => hasher.verifyUnknownUser('wrong password')));
+    }
     expect(await hasher.verifyUnknownUser('')).toBe(false);
-    // The fastest of seven runs on either side; a missing hash would be a hundred times faster.
+    // The fastest on either side; a missing hash would be a hundred times faster.
     expect(unknown / known).toBeGreaterThan(0.4);
     expect(unknown / known).toBeLessThan(2.5);
   });

@@ -69,6 +69,7 @@ test('an incident appears within a second; filters live in the address; what it 
   await page.getByText('No incident matches these filters.').waitFor();
   expect(new URL(page.url()).search).toBe('?cause=restriction&severity=low');
   await page.getByLabel('Severity').selectOption('');
+  await page.getByRole('link', { name: 'An account was frozen' }).waitFor();
   await page.keyboard.press('Escape');
   await page.getByRole('heading', { name: 'Incidents', level: 1 }).focus();
   await page.keyboard.press('j');

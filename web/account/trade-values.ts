@@ -24,15 +24,21 @@ const number = (text: string, isOptional = false): string | null => {
   return /^[0.]*$/.test(text) ? 'It must be more than zero' : null;
 };
 
+export interface Known {
+  readonly ownAccount: string | undefined;
+  /** The currency of the chosen instrument; of one that is not in the list there is none. */
+  readonly tradedIn: string | undefined;
+}
+
 /** What is wrong with the fields of this type, before anything is sent; the server has the last word. */
 export function faultsOf(
   type: Type,
   values: Values,
-  ownAccount: string | undefined,
+  { ownAccount, tradedIn }: Known,
 ): Partial<Record<keyof Values, string | null>> {
   if (isTrade(type)) {
     return {
-      instrument: values.instrument === '' ? 'Choose one' : null,
+      instrument: tradedIn === undefined ? 'Choose one' : null,
       quantity: number(values.quantity),
       price: number(values.price, true),
     };
@@ -58,11 +64,11 @@ const categoryOf = ({ category }: Values): string =>
     .toLowerCase()
     .replaceAll(/[\s-]+/g, '_');
 
-/** The request's body: only what this type has. */
-export function bodyOf(type: Type, values: Values, tradedIn: string | undefined): TransactionBody {
+/** The request's body, of values that {@link faultsOf} has nothing against: only what this type has. */
+export function bodyOf(type: Type, values: Values, { tradedIn = '' }: Known): TransactionBody {
   if (isTrade(type)) {
     const { instrument, quantity, price } = values;
-    return { type, instrument, quantity, currency: tradedIn ?? values.currency, ...(price === '' ? {} : { price }) };
+    return { type, instrument, quantity, currency: tradedIn, ...(price === '' ? {} : { price }) };
   }
   const category = categoryOf(values);
   return {

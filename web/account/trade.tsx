@@ -42,9 +42,10 @@ export default function Trade() {
   const traded = instruments.data?.items.find(({ instrument }) => instrument === form.values.instrument);
 
   function submit(): void {
-    const faults = Object.entries(faultsOf(type, form.values, portfolio.data?.accountId)).filter(([, text]) => text);
+    const known = { ownAccount: portfolio.data?.accountId, tradedIn: traded?.currency };
+    const faults = Object.entries(faultsOf(type, form.values, known)).filter(([, text]) => text);
     form.setErrors(Object.fromEntries(faults));
-    if (faults.length === 0) request.ask(bodyOf(type, form.values, traded?.currency));
+    if (faults.length === 0) request.ask(bodyOf(type, form.values, known));
     else document.getElementById(`trade-${faults[0]?.[0]}`)?.focus();
   }
 
