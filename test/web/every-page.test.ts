@@ -55,9 +55,19 @@ test('the pages of staff open by the keyboard alone: a letter after g, or the li
   await page.getByRole('heading', { level: 1, name: 'Overview' }).waitFor();
   await page.getByRole('dialog').waitFor({ state: 'detached' });
   for (const { key, label } of CONSOLE) {
-    await page.keyboard.press('g');
-    await page.keyboard.press(key);
-    await page.getByRole('heading', { level: 1, name: label }).waitFor();
+    // Again where they came too far apart to be a pair.
+    await eventually(
+      async () => {
+        await page.keyboard.press('g');
+        await page.keyboard.press(key);
+        const heading = page.getByRole('heading', { level: 1, name: label });
+        return heading.waitFor({ timeout: 10_000 }).then(
+          () => true,
+          () => false,
+        );
+      },
+      { what: label, timeoutMs: 60_000 },
+    );
     // Tab goes on from the heading of the page that came.
     await eventually(() => page.evaluate<boolean>("document.activeElement.tagName === 'H1'"), {
       what: `the focus of ${label}`,
