@@ -62,7 +62,7 @@ export async function openWindow(browser: Browser, stack: Stack, options: Window
     reducedMotion: 'reduce',
   });
   const page = await context.newPage();
-  page.setDefaultTimeout(SLOW?.timeoutMs ?? 15_000);
+  page.setDefaultTimeout(SLOW?.timeoutMs ?? 30_000);
   if (SLOW) await slowDown(page, SLOW);
   const complaints: string[] = [];
   page.on('pageerror', (error) => complaints.push(String(error)));

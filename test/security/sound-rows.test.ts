@@ -236,7 +236,7 @@ describe('the columns beside a text', () => {
       { numRuns: 20_000 },
     );
     expect(agreed).toBeGreaterThan(100);
-  });
+  }, 240_000);
 
   it.each(['a"b', 'a\\b', 'a\nb'])('do not agree with a text that has %j without its escape', (action) => {
     const [one] = fc.sample(drawn(plain), { numRuns: 1, seed: 7 }) as [Drawn];
