@@ -84,16 +84,19 @@ function unbroken(nodes: readonly StoredNode[], from: number): Buffer[] {
   return (gap === -1 ? nodes : nodes.slice(0, gap)).map(({ hash }) => hash);
 }
 
-/** The root of a perfect subtree of its leaves, a power of two. */
-function perfectRoot(leaves: readonly Buffer[]): Buffer {
-  let level = leaves;
-  while (level.length > 1) {
+/** The leaves, and the perfect subtrees above them, level by level: of an odd end there is none. */
+function levelsOf(leaves: readonly Buffer[]): (readonly Buffer[])[] {
+  const levels = [leaves];
+  for (let level = leaves; level.length > 1; levels.push(level)) {
     const above: Buffer[] = [];
     for (let at = 0; at + 1 < level.length; at += 2) above.push(nodeHash(level[at] as Buffer, level[at + 1] as Buffer));
     level = above;
   }
-  return level[0] as Buffer;
+  return levels;
 }
+
+/** The root of a perfect subtree of its leaves, a power of two. */
+const perfectRoot = (leaves: readonly Buffer[]): Buffer => levelsOf(leaves).at(-1)?.[0] as Buffer;
 
 /**
  * The first leaf below a stored node that is not what the nodes below it say; null where all are. Nodes of the lowest
@@ -117,11 +120,11 @@ export async function firstWrongNode(tx: Tx): Promise<number | null> {
 /** Tiles that a reader keeps: many proofs of one tree share those of the upper levels. */
 const KEPT_TILES = 64;
 
-/** Hashes of a log's tree; a tile is read once for what is asked in order. */
+/** Hashes of a log's tree; a tile is read and hashed once for what is asked in order. */
 function createTreeReader(tx: Tx, size: number) {
-  const tiles = new Map<string, Promise<Buffer[]>>();
+  const tiles = new Map<string, Promise<(readonly Buffer[])[]>>();
 
-  function tile(level: number, index: number): Promise<Buffer[]> {
+  function tile(level: number, index: number): Promise<(readonly Buffer[])[]> {
     const key = `${level}/${index}`;
     const known = tiles.get(key);
     tiles.delete(key);
@@ -130,7 +133,7 @@ function createTreeReader(tx: Tx, size: number) {
       return known;
     }
     const [from, to] = [index * TILE_WIDTH, Math.min((index + 1) * TILE_WIDTH, Math.floor(size / 2 ** level))];
-    const found = readTile(level, from, to);
+    const found = readTile(level, from, to).then(levelsOf);
     tiles.set(key, found);
     const [oldest] = tiles.keys();
     if (tiles.size > KEPT_TILES && oldest !== undefined) tiles.delete(oldest);
@@ -159,10 +162,9 @@ function createTreeReader(tx: Tx, size: number) {
 
   async function subtree({ level, index }: Subtree): Promise<Buffer> {
     const stored = level - (level % TILE_LEVELS);
-    const width = 2 ** (level - stored);
-    const first = index * width;
-    const children = await tile(stored, Math.floor(first / TILE_WIDTH));
-    return perfectRoot(children.slice(first % TILE_WIDTH, (first % TILE_WIDTH) + width));
+    const inTile = TILE_WIDTH / 2 ** (level - stored);
+    const levels = await tile(stored, Math.floor(index / inTile));
+    return levels[level - stored]?.[index % inTile] as Buffer;
   }
 
   async function hashesOf({ begin, end }: LeafRange): Promise<Buffer[]> {

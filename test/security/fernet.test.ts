@@ -83,6 +83,11 @@ describe('[F13] fernet', () => {
     expect(fernet.decrypt(fernet.encrypt('123-45-6789 Zoë')).message.toString()).toBe('123-45-6789 Zoë');
   });
 
+  it('opens one of many megabytes', () => {
+    const message = Buffer.alloc(16 * 1024 * 1024, 7);
+    expect(Buffer.from(fernet.decrypt(fernet.encrypt(message)).message).equals(message)).toBe(true);
+  });
+
   it('opens no token of which a bit was changed', () => {
     const bytes = Buffer.from(HELLO, 'base64url');
     for (let bit = 0; bit < bytes.length * 8; bit++) {

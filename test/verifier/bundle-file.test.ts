@@ -59,6 +59,12 @@ describe('a bundle in one file', () => {
     expect(ofFile.map(({ dir: _, ...one }) => one)).toEqual(ofFolder.map(({ dir: _, ...one }) => one));
   });
 
+  it('may be as large as a server makes it', () => {
+    const bytes = Buffer.alloc(16 * 1024 * 1024, 7);
+    const path = documentOf([{ name: 'entries.ndjson.gz', base64: bytes.toString('base64') }]);
+    expect(openBundleFile(path).read('entries.ndjson.gz')?.equals(bytes)).toBe(true);
+  });
+
   it('is not sound when one of its files is another one, or is missing', async () => {
     const manifest = await check(changed('manifest.json', (part) => ({ ...part, text: `${part.text} ` })));
     expect(manifest).toMatchObject({ verdict: 'not_sound', reason: 'manifest_forged' });
