@@ -2,14 +2,13 @@ import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { type Json, parseCanonical } from './canonical.ts';
 import { UnreadableError } from './pool.ts';
-import type { Source } from './source.ts';
+import { isPathWithin, type Source } from './source.ts';
 
 /** What is larger is no bundle that a server made; compressed, and what it may become. */
 export const MAX_FILE_BYTES = 128 * 1024 * 1024;
 export const MAX_DOCUMENT_BYTES = 256 * 1024 * 1024;
 const MAX_FILES = 64;
 const FORMAT = 'tradeguard-evidence/v1';
-const NAME = /^[\w-][\w.-]*(\/[\w-][\w.-]*)*$/;
 
 /** Whether a path is that of a bundle in one file. */
 export function isBundleFile(path: string): boolean {
@@ -78,7 +77,7 @@ function filesOf(value: Json | undefined): Map<string, Buffer> | string {
   for (const item of members.files) {
     const file = membersOf(item, ['name', 'text']) ?? membersOf(item, ['base64', 'name']);
     const name = file?.name;
-    if (file === null || typeof name !== 'string' || !NAME.test(name)) return 'one of its files has no name';
+    if (file === null || typeof name !== 'string' || !isPathWithin(name)) return 'one of its files has no name';
     if (files.has(name)) return `${name} is in it twice`;
     const content = file.text ?? file.base64;
     if (typeof content !== 'string') return `${name} has no content`;

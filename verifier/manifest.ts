@@ -1,6 +1,7 @@
 import { type Json, parseCanonical } from './canonical.ts';
 import { TIME } from './checkpoint.ts';
 import { isHash } from './hashes.ts';
+import { isPathWithin } from './source.ts';
 
 /** A file that the manifest vouches for. */
 export interface ListedFile {
@@ -198,8 +199,7 @@ function listedFile(item: Json): ListedFile {
   const file = object(item, 'files');
   const name = nonEmpty(file.name, 'files.name');
   // Nothing outside the folder is ever opened.
-  if (!/^[\w-][\w.-]*(\/[\w-][\w.-]*)*$/.test(name))
-    throw new ManifestError('a file has a name that is no path within');
+  if (!isPathWithin(name)) throw new ManifestError('a file has a name that is no path within');
   return {
     name,
     from: file.from === undefined ? 0 : number(file.from, 'files.from'),

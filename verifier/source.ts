@@ -39,3 +39,10 @@ export function folderSource(dir: string): Source {
     open: (name) => join(dir, name),
   };
 }
+
+const MAX_NAME = 1_024;
+
+/** Whether a name is a path within a folder. Without its limit a name of some megabytes would take the expression's stack. */
+export function isPathWithin(name: string): boolean {
+  return name.length <= MAX_NAME && /^[\w-][\w.-]*(\/[\w-][\w.-]*)*$/.test(name);
+}

@@ -36,6 +36,7 @@ export async function faultsAfterwards(premises: Premises): Promise<string[]> {
   };
 
   await untilNone(() => sql('select 1 from transaction where finished_at is null limit 1'));
+  await untilNone(() => sql('select 1 from outbox_mail where sent_at is null limit 1'));
   await expectNothing('without an end', 'select id, status, created_at from transaction where finished_at is null');
   await expectNothing(
     'settled not exactly once, or moved money without',

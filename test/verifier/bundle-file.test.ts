@@ -90,6 +90,11 @@ describe('a bundle in one file', () => {
     ['one name twice', () => documentOf([...parts, { name: 'keys.txt', text: '' }]), 'keys.txt is in it twice'],
     ['a way out of it', () => documentOf([{ name: '../keys.txt', text: '' }]), 'one of its files has no name'],
     ['an absolute name', () => documentOf([{ name: '/etc/passwd', text: '' }]), 'one of its files has no name'],
+    [
+      'a name of megabytes',
+      () => documentOf([{ name: 'a/'.repeat(8_000_000).concat('a'), text: '' }]),
+      'one of its files has no name',
+    ],
     ['no base64', () => documentOf([{ name: 'a', base64: 'AAA' }]), 'a is not base64'],
     ['no text', () => documentOf([{ name: 'a', text: 7 }]), 'a has no content'],
     ['more than files', () => documentOf([{ name: 'a', text: '', more: 1 }]), 'one of its files has no name'],

@@ -21,6 +21,8 @@ afterAll(async () => {
   await stack?.close();
 });
 
+/** As long as web/shell/go-keys.ts waits for the second key. */
+const PAIR_MS = 1_200;
 const WINDOWS = [
   { width: 360, height: 740, colorScheme: 'dark' },
   { width: 1280, height: 860, colorScheme: 'light' },
@@ -55,19 +57,13 @@ test('the pages of staff open by the keyboard alone: a letter after g, or the li
   await page.getByRole('heading', { level: 1, name: 'Overview' }).waitFor();
   await page.getByRole('dialog').waitFor({ state: 'detached' });
   for (const { key, label } of CONSOLE) {
-    // Again where they came too far apart to be a pair.
-    await eventually(
-      async () => {
-        await page.keyboard.press('g');
-        await page.keyboard.press(key);
-        const heading = page.getByRole('heading', { level: 1, name: label });
-        return heading.waitFor({ timeout: 10_000 }).then(
-          () => true,
-          () => false,
-        );
-      },
-      { what: label, timeoutMs: 60_000 },
-    );
+    // A pair that came at once has to do it; one that a busy machine tore apart is pressed again.
+    for (let startedAt = Number.NEGATIVE_INFINITY; performance.now() - startedAt > PAIR_MS; ) {
+      startedAt = performance.now();
+      await page.keyboard.press('g');
+      await page.keyboard.press(key);
+    }
+    await page.getByRole('heading', { level: 1, name: label }).waitFor();
     // Tab goes on from the heading of the page that came.
     await eventually(() => page.evaluate<boolean>("document.activeElement.tagName === 'H1'"), {
       what: `the focus of ${label}`,
